@@ -1,0 +1,1 @@
+//! JSON without Python objects or a DOM.
