@@ -1,0 +1,102 @@
+"""The Rust core. Bytes in, bytes out: what is to be done to a body is done in one call."""
+
+from collections.abc import Sequence
+from typing import Final, final
+
+NO_KEY: Final[str]
+"""What `key_fingerprint` gives for a request without a credential."""
+
+FIXED_BOUNDARY: Final[str]
+"""The boundary that stands in every rewritten multipart body."""
+
+FORMAT: Final[int]
+"""The version of the canonical form; it goes into every fingerprint."""
+
+DEBUG: Final[bool]
+"""Whether this is a debug build; benchmarks refuse one."""
+
+@final
+class Rules:
+    """What does not count when bodies are compared: JSON paths, and patterns to mask. Immutable."""
+
+    def __new__(cls, ignore: Sequence[str] = (), mask: Sequence[str] = ()) -> Rules:
+        """Raises ``ValueError`` for a path or pattern that cannot be parsed."""
+
+    def canonical(self, body: bytes, content_type: str | None, *, mask_volatile: bool) -> bytes:
+        """The compare form of a body."""
+
+    def fingerprint(self, body: bytes, content_type: str | None, *, mask_volatile: bool) -> str:
+        """64 hex digits: the SHA-256 of the compare form, with the format's version and the kind of body mixed in."""
+
+    def shrink_request(self, body: bytes, content_type: str | None, min_len: int) -> bytes:
+        """The body with its media replaced by small files that keep its fingerprint; the same object where there is none."""
+
+    def __deepcopy__(self, memo: object) -> Rules:
+        """Itself: it cannot change."""
+
+@final
+class Mismatch:
+    """Why two bodies are not the same."""
+
+    @property
+    def cause(self) -> str:
+        """The cause in one word, such as ``boundary``, ``uuid``, ``text`` or ``model``; ``same`` where there is none."""
+
+    @property
+    def path(self) -> str | None:
+        """The JSON path, or the part of a multipart, where the first difference stands."""
+
+    @property
+    def offset(self) -> int | None:
+        """The byte offset in the first body where the first difference stands."""
+
+    @property
+    def left(self) -> str:
+        """What stands there in the first body, in a bounded window and without secrets."""
+
+    @property
+    def right(self) -> str:
+        """What stands there in the second body."""
+
+    @property
+    def fix(self) -> str:
+        """The setting or code change that mends it."""
+
+def rewrite_multipart(body: bytes, content_type: str) -> tuple[bytes, str, str | None]:
+    """Body and ``Content-Type`` with the fixed boundary, and why not where they come back untouched (RFC 2046, section 5.1)."""
+
+def shrink(body: bytes, content_type: str | None, min_len: int) -> bytes:
+    """The body with media of at least ``min_len`` bytes replaced by small valid files; the same object where there is none."""
+
+def explain(left: bytes, left_type: str | None, right: bytes, right_type: str | None) -> Mismatch:
+    """Why two bodies are not the same."""
+
+def first_difference(left: bytes, right: bytes) -> int | None:
+    """The offset of the first byte that differs, or of the end of the shorter one; ``None`` where they are equal."""
+
+def mask(body: bytes) -> bytes:
+    """The text with uuids, times and epochs replaced; the same object where there are none."""
+
+def key_fingerprint(headers: Sequence[tuple[str, str]], query: str) -> str:
+    """16 hex digits that tell a request's credential from others, or `NO_KEY`."""
+
+def redact(body: bytes) -> bytes:
+    """The body without secrets of any kind; the same object where there are none."""
+
+def redact_keys(body: bytes) -> bytes:
+    """The body without secrets that are known by their own shape, whatever stands around them: what an answer may lose."""
+
+def redact_uri(uri: str) -> str:
+    """The URI without credentials in its query and its user information."""
+
+def scan(body: bytes) -> list[tuple[str, int, int]]:
+    """The secrets in a body: kind, and byte offsets of start and end; never the secret itself."""
+
+def is_secret_header(name: str) -> bool:
+    """Whether a request header of this name carries a credential."""
+
+def is_incidental_header(name: str) -> bool:
+    """Whether a response header of this name tells of a run or an account, rather than of the answer."""
+
+def sha256_hex(body: bytes) -> str:
+    """64 hex digits: the plain SHA-256."""

@@ -1,0 +1,380 @@
+"""Our cassette: vcrpy's, with an index instead of a scan, answers in recorded order, exact counts, and a gate before the store.
+
+What differs from vcrpy's own, and why: an answer recorded a moment ago is never played in the same run (a 500 would answer its own
+retry); repeats come only from what was loaded; what is not worth keeping is sorted out when it is appended, not by a filter that
+would also delete stored episodes at load.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin
+
+from vcr import matchers as vcr_matchers
+from vcr.cassette import Cassette as VcrCassette
+from vcr.cassette import _run_hooks
+from vcr.errors import UnhandledHTTPRequestError
+from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
+from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.record_mode import RecordMode
+
+from llm_vcr.config import Settings
+from llm_vcr.filters import Filters, status_code
+from llm_vcr.persister import Persister
+from llm_vcr.request import header, text
+from llm_vcr.vcr_request import Request
+
+
+@dataclass
+class Counts:
+    """What happened at a cassette. Every call of a client is counted in exactly one of the first four."""
+
+    played: int = 0
+    """Answered by an episode that had not been played yet."""
+    repeated: int = 0
+    """Answered by an episode that had been played before."""
+    live: int = 0
+    """Sent to the provider."""
+    refused: int = 0
+    """Neither in the cassette nor allowed to be recorded."""
+    masked: int = 0
+    """Of the played and repeated: only equal when volatile tokens are masked."""
+    recorded: int = 0
+    """Of the live: their answer is kept in the cassette."""
+
+
+@dataclass
+class Policy:
+    """How a cassette behaves beyond what vcrpy's configuration can say."""
+
+    settings: Settings
+    persister: Persister = None  # type: ignore[assignment]  # set in __post_init__ where it is not given
+    forced: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of ``use_cassette`` that win over the user's."""
+    providers_only: bool = False
+    """Only calls to LLM providers are the cassette's business (automatic marking)."""
+    fresh_start: bool = False
+    """Record everything anew, and replace what was there only if the recording is kept."""
+    on_open: Callable[[Cassette], None] | None = None
+    """Called with each cassette that was opened."""
+
+    def __post_init__(self) -> None:
+        """Make the filters, and a persister over the settings' store where none is given."""
+        self.filters = Filters(self.settings)
+        if self.persister is None:
+            from llm_vcr.stores import open_store
+
+            self.persister = Persister(open_store(self.settings.store), ttl=self.settings.ttl)
+
+
+class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
+    """A `vcr.cassette.Cassette` under a `Policy`."""
+
+    policy: Policy
+
+    @classmethod
+    def open(cls, policy: Policy, arguments: dict[str, Any]) -> Cassette:
+        """A loaded cassette under ``policy``, made with vcrpy's ``arguments``."""
+        made = cls(**arguments)
+        made._begin(policy, repeats=arguments["allow_playback_repeats"])
+        made._load()
+        if policy.on_open is not None:
+            policy.on_open(made)
+        return made
+
+    def _begin(self, policy: Policy, *, repeats: bool) -> None:
+        self.policy = policy
+        self.counts = Counts()
+        self.refused_to_keep: list[str] = []
+        """Why answers are not in the cassette, one word or sentence each."""
+        self.gate: str | None = None
+        """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
+        self.saved = False
+        self._repeats = repeats
+        # vcrpy's own replay loop would also repeat what was recorded a moment ago; ours does not use it.
+        self.allow_playback_repeats = False
+        self._lock = threading.RLock()
+        self._index = _Index(self._match_on, policy.filters)
+        self._reserved: set[int] = set()
+        self._user_filter = self._before_record_request
+
+    # --- loading
+
+    def _load(self) -> None:
+        """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
+        if self.policy.fresh_start:
+            return
+        try:
+            requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
+        except CassetteNotFoundError:
+            return
+        if self.record_mode != RecordMode.NONE and getattr(self._persister, "is_stale", lambda _: False)(self._path):
+            return
+        for request, response in zip(requests, responses, strict=False):
+            kept = _run_hooks(self._after_load_interaction, request, response, self)
+            if kept is None:
+                continue
+            stored = Request.of(kept[0])
+            stored.stored = True
+            self._old_interactions.append((stored, kept[1]))
+            self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
+        self._loaded_count = len(self.data)
+        self.rewound = True
+        self._metadata = metadata[0] if metadata else {}
+
+    # --- what the client asks
+
+    def filter_request(self, request: Any) -> Request | None:  # noqa: ANN401 - any vcrpy request
+        """The request as it is compared and kept, or ``None`` for one that is none of the cassette's business. Computed once."""
+        seen = (request._body if hasattr(request, "_body") else None, request.uri, request.method, tuple(request.headers.items()))
+        cached = getattr(request, "_llm_vcr_prepared", None)
+        if cached is not None and cached[0] is self and cached[1][0] is seen[0] and cached[1][1:] == seen[1:]:
+            prepared: Request | None = cached[2]
+            return prepared
+        if self.policy.providers_only and self.policy.settings.record_hosts == "providers" and not self.policy.filters.is_provider(request):
+            prepared = None
+        else:
+            prepared = self._filtered(self.policy.filters.prepare(request))
+        request._llm_vcr_prepared = (self, seen, prepared)
+        return prepared
+
+    def _filtered(self, request: Request) -> Request | None:
+        """A prepared request after the user's own filters."""
+        filtered = self._user_filter(request)
+        return None if filtered is None else Request.of(filtered)
+
+    def can_play_response_for(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+        """Whether the cassette has the answer. If so it is this request's from now on, whoever asks meanwhile."""
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return False
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(prepared)
+            if turn is not None:
+                self._reserved.add(turn.index)
+                request._llm_vcr_turn = turn
+                return True
+            if not getattr(request, "_llm_vcr_counted", False):
+                request._llm_vcr_counted = True
+                if self.write_protected:
+                    self.counts.refused += 1
+                else:
+                    self.counts.live += 1
+        return False
+
+    def play_response(self, request: Any) -> Any:  # noqa: ANN401 - vcrpy's types
+        """The answer that `can_play_response_for` promised this request, or the next one for it."""
+        prepared = self.filter_request(request)
+        with self._lock:
+            turn = getattr(request, "_llm_vcr_turn", None) or (self._find(prepared) if prepared is not None else None)
+            if turn is None:
+                raise UnhandledHTTPRequestError(f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for")
+            request._llm_vcr_turn = None
+            self._reserved.add(turn.index)
+            stored, response = self.data[turn.index]
+            if self.play_counts[turn.index] == 0 and turn.index < self._loaded_count:
+                self._played_interactions.append((stored, response))
+            self.play_counts[turn.index] += 1
+            self.counts.repeated += turn.again
+            self.counts.played += not turn.again
+            self.counts.masked += turn.masked
+        # Clients change what they are given (vcrpy's urllib3 stub deletes a header); the next one must not see that.
+        return {**response, "headers": dict(response["headers"])} if "headers" in response else response
+
+    def __contains__(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+        """Whether a request would be answered."""
+        prepared = self.filter_request(request)
+        with self._lock:
+            return prepared is not None and self._find(prepared) is not None
+
+    def _responses(self, request: Any) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - vcrpy's types
+        """All episodes that match, exact ones first, each group in recorded order."""
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return
+        with self._lock:
+            exact = self._index.find(self.data, prepared, masked=False)
+            matching = [*exact, *(one for one in self._index.find(self.data, prepared, masked=True) if one not in set(exact))]
+        for index in matching:
+            yield index, self.data[index][1]
+
+    def _find(self, prepared: Request) -> _Turn | None:
+        """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
+        if self.record_mode == RecordMode.ALL or not self.rewound or prepared.unsupported:
+            return None
+        for masked in (False, True):
+            loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
+            fresh = next((one for one in loaded if one not in self._reserved), None)
+            if fresh is not None:
+                return _Turn(fresh, again=False, masked=masked)
+            if loaded and self._repeats:
+                return _Turn(loaded[-1], again=True, masked=masked)
+        return None
+
+    # --- what the provider answered
+
+    def append(self, request: Any, response: Any) -> None:  # noqa: ANN401 - vcrpy's types
+        """Take a live answer, if it is worth keeping."""
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return
+        filters = self.policy.filters
+        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
+        if reason is None:
+            kept = self._before_record_response(filters.keep_response(copy.deepcopy(response)))
+            reason = "dropped by before_record_response" if kept is None else None
+        with self._lock:
+            if reason is not None:
+                self.refused_to_keep.append(reason)
+                return
+            self.data.append((filters.keep_request(prepared), kept))
+            self.counts.recorded += 1
+            self.dirty = True
+
+    # --- saving
+
+    def _save(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - vcrpy's own signature
+        """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
+        self._drop_dangling_redirects()
+        if not (force or self.dirty or self.drop_unused_requests):
+            return
+        if self.gate is not None:
+            # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
+            self.dirty = False
+            return
+        failures = len(getattr(self._persister, "failures", ()))
+        try:
+            super()._save(force)
+        except Exception as error:
+            self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
+            return
+        self.saved = len(getattr(self._persister, "failures", ())) == failures
+        if not self.saved:
+            self.refused_to_keep.append(self._persister.failures[-1])
+
+    def _new_interactions(self) -> list[tuple[Any, Any]]:
+        """What was recorded now (vcrpy compares each with each to find out)."""
+        return list(self.data[self._loaded_count :])
+
+    def _drop_dangling_redirects(self) -> None:
+        """A redirect is kept only if it leads to an answer that is."""
+        while True:
+            answered = {_without_fragment(request.uri) for request, _ in self.data}
+            dangling = [
+                number
+                for number in range(self._loaded_count, len(self.data))
+                if (target := _redirect(*self.data[number])) is not None and target not in answered
+            ]
+            if not dangling:
+                return
+            for number in reversed(dangling):
+                del self.data[number]
+                self.counts.recorded -= 1
+                self.refused_to_keep.append("a redirect whose target was not kept")
+            self._index.clear()
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """An episode that is a request's to have."""
+
+    index: int
+    again: bool
+    masked: bool
+
+
+def _redirect(request: Any, response: Any) -> str | None:  # noqa: ANN401 - vcrpy's types
+    """Where a redirect leads, or ``None`` for any other answer."""
+    code = status_code(response)
+    if code is None or not 300 <= code < 400:
+        return None
+    location = header(response.get("headers"), "location")
+    return _without_fragment(urljoin(request.uri, location)) if location else None
+
+
+def _without_fragment(uri: str) -> str:
+    return uri.partition("#")[0]
+
+
+# What the index can look up of vcrpy's own matchers; every other one is asked about each candidate.
+_KEYS: Mapping[Any, Callable[[Any], Any]] = {
+    vcr_matchers.method: lambda one: text(one.method).upper(),
+    vcr_matchers.scheme: lambda one: one.scheme,
+    vcr_matchers.host: lambda one: one.host,
+    vcr_matchers.port: lambda one: one.port,
+    vcr_matchers.path: lambda one: _normalized_path(one.path),
+    vcr_matchers.query: lambda one: tuple(one.query),
+    vcr_matchers.uri: _normalized_uri,
+}
+
+
+class _Index:
+    """The episodes by what they are matched on: looking one up costs the same among one and among a thousand."""
+
+    def __init__(self, match_on: Any, filters: Filters) -> None:  # noqa: ANN401 - vcrpy's matchers
+        matchers = filters.matchers
+        self._matchers = matchers
+        self._keys = [_KEYS[one] for one in match_on if one in _KEYS]
+        self._by_body = matchers.body in match_on
+        self._by_key = matchers.key in match_on
+        self._others = [one for one in match_on if one not in _KEYS and one not in (matchers.body, matchers.key)]
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; it is built again when next asked."""
+        self._size = 0
+        self._exact: dict[Any, list[int]] = {}
+        self._places: dict[Any, list[int]] = {}
+        self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
+
+    def find(self, data: list[tuple[Any, Any]], request: Request, *, masked: bool) -> list[int]:
+        """The numbers of the episodes that match, in recorded order."""
+        self._extend(data)
+        place = self._place(request)
+        if not self._by_body:
+            # Without a body there is nothing to mask.
+            candidates = [] if masked else self._places.get(place, [])
+        elif masked:
+            candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
+        else:
+            candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
+        return [one for one in candidates if self._agrees(request, data[one][0])]
+
+    def _extend(self, data: list[tuple[Any, Any]]) -> None:
+        for number in range(self._size, len(data)):
+            stored = data[number][0]
+            if getattr(stored, "unsupported", None):
+                continue
+            place = self._place(stored)
+            self._places.setdefault(place, []).append(number)
+            if self._by_body:
+                self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
+        self._size = len(data)
+
+    def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:  # noqa: ANN401 - a key of the index
+        """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
+        numbers = self._places.get(place, [])
+        known, prints = self._masked.get(place, (0, {}))
+        for number in numbers[known:]:
+            prints.setdefault(self._matchers.fingerprint(data[number][0], masked=True), []).append(number)
+        self._masked[place] = (len(numbers), prints)
+        return prints
+
+    def _place(self, request: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any vcrpy request
+        return tuple(key(request) for key in self._keys)
+
+    def _agrees(self, request: Request, stored: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+        """What cannot be looked up: wildcards, and matchers of the user's."""
+        if self._by_body and not self._matchers.same_type(request, stored):
+            return False
+        if self._by_key and not self._matchers.same_key(request, stored):
+            return False
+        return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)
+
+

@@ -1,0 +1,204 @@
+"""A cassette as text: the YAML that vcrpy and pytest-recording read, laid out for people.
+
+Two top-level keys are ours, and stock readers pass over them: ``recorded_by`` stands before the interactions and ``recorded_at`` after
+them, so a file that was cut off is noticed. (vcrpy's own ``metadata`` cannot carry them: pytest-recording's reader fails on it.)
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import yaml
+
+from llm_vcr.errors import CassetteFileError, UnsupportedBodyError
+from llm_vcr.request import read_body
+from llm_vcr.stores.base import CassetteRecord, Episode
+
+FORMAT_VERSION = 1
+"""The version of vcrpy's cassette format that this module reads and writes."""
+
+WRITER = "llm-vcr"
+
+
+class Serializer(Protocol):
+    """vcrpy's serializer: a module or object that turns a dict into text and back."""
+
+    def serialize(self, cassette_dict: dict[str, Any]) -> str:
+        """The text of a cassette."""
+
+    def deserialize(self, cassette_string: str) -> Any:  # noqa: ANN401 - whatever stands in the file
+        """What stands in the text of a cassette."""
+
+
+try:
+    _Dumper: Any = yaml.CSafeDumper
+except AttributeError:  # PyYAML built without libyaml
+    _Dumper = yaml.SafeDumper
+
+
+class _CassetteDumper(_Dumper):  # type: ignore[misc]  # one of two classes, chosen above
+    """Texts of several lines as a literal block, so that a diff shows the line that changed."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Write every header list out: an anchor would tie unrelated episodes together."""
+        return True
+
+
+# What a literal block cannot carry unchanged: other line breaks are folded into `\n`, and leading space reads as indentation.
+_NOT_LITERAL = re.compile("[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|[\\u2028\\u2029]|\\A\\s|[ \\t]\\n|[ \\t]\\Z")
+
+
+def _represent_str(dumper: Any, text: str) -> yaml.Node:  # noqa: ANN401 - one of PyYAML's dumpers
+    style = "|" if "\n" in text and not _NOT_LITERAL.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # type: ignore[no-any-return]
+
+
+_CassetteDumper.add_representer(str, _represent_str)
+
+
+def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
+    """The text of ``record``, with vcrpy's ``serializer`` if it is not the YAML one."""
+    from vcr.serializers import yamlserializer
+
+    data: dict[str, Any] = {"version": FORMAT_VERSION, "recorded_by": WRITER}
+    data["interactions"] = [{"request": _request_out(one.request), "response": _response_out(one.response)} for one in record.episodes]
+    if record.metadata:
+        data["metadata"] = dict(record.metadata)
+    if record.ttl != math.inf:
+        data["ttl_seconds"] = record.ttl
+    if record.recorded_at is not None:
+        data["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    if serializer is not None and serializer is not yamlserializer:
+        return serializer.serialize(data)
+    return str(yaml.dump(data, Dumper=_CassetteDumper, sort_keys=False, allow_unicode=True, width=2**30))
+
+
+def _request_out(request: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {name: [_text(one) for one in values] for name, values in request["headers"].items()}
+    return {"method": request["method"], "uri": request["uri"], "headers": headers, "body": _text(request["body"])}
+
+
+def _response_out(response: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(response)
+    body = out.get("body")
+    if isinstance(body, Mapping) and "string" in body:
+        out["body"] = {**body, "string": _text(body["string"])}
+    first = [key for key in ("status", "headers", "body") if key in out]
+    return {key: _plain(out[key]) for key in [*first, *(key for key in out if key not in first)]}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what clients leave in headers: str subclasses, tuples, mappings of their own
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _text(body: Any) -> Any:  # noqa: ANN401 - bytes that are no UTF-8 stay bytes, and YAML writes them as !!binary
+    if isinstance(body, bytes):
+        try:
+            return body.decode("utf-8")
+        except UnicodeDecodeError:
+            return body
+    return str(body) if isinstance(body, str) else body
+
+
+def decode(text: str, path: str, serializer: Serializer | None = None) -> CassetteRecord:
+    """The cassette in ``text``, read as vcrpy reads it. ``path`` is what an error names.
+
+    Raises:
+        CassetteFileError: where the text is empty, cut off, no cassette, or of a later version; with the line where that shows.
+    """
+    from vcr.serialize import deserialize
+    from vcr.serializers import yamlserializer
+
+    reader: Serializer = serializer or yamlserializer
+    data = _parse(text, path, reader)
+    if not isinstance(data, Mapping) or not isinstance(data.get("interactions"), list):
+        raise CassetteFileError(path, 1, "this is no cassette: expected `version` and a list of `interactions`")
+    version = data.get("version", FORMAT_VERSION)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise CassetteFileError(path, _line_of(text, "version"), f"version {version!r} of the cassette format: this llm_vcr reads {FORMAT_VERSION}")
+    if data.get("recorded_by") == WRITER and "recorded_at" not in data:
+        raise CassetteFileError(path, _last_line(text), "the file ends too early: its last key, `recorded_at`, is missing")
+    for number, one in enumerate(data["interactions"]):
+        _check(one, number, text, path)
+    requests, responses, *_ = deserialize("", SimpleNamespace(deserialize=lambda _: data))
+    episodes = []
+    for number, (request, response) in enumerate(zip(requests, responses, strict=True)):
+        try:
+            body = read_body(request.body).data if request.body is not None else None
+        except UnsupportedBodyError as error:
+            raise CassetteFileError(path, _line_of(text, number), f"the request body of interaction {number + 1} cannot be read: {error}") from error
+        headers = {name: [value] for name, value in request.headers.items()}
+        episodes.append(Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response))
+    return CassetteRecord(
+        tuple(episodes),
+        recorded_at=_moment(data.get("recorded_at")),
+        ttl=_seconds(data.get("ttl_seconds")),
+        metadata=data.get("metadata") or {},
+    )
+
+
+def _parse(text: str, path: str, serializer: Serializer) -> Any:  # noqa: ANN401 - whatever stands in the file
+    if not text.strip():
+        raise CassetteFileError(path, 1, "the file is empty")
+    try:
+        return serializer.deserialize(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise CassetteFileError(path, mark.line + 1 if mark else None, f"this is no valid YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError, TypeError, LookupError) as error:
+        line = getattr(error, "lineno", None)
+        raise CassetteFileError(path, line, f"this cannot be read: {error}") from error
+
+
+def _check(interaction: object, number: int, text: str, path: str) -> None:
+    """What vcrpy would stumble over with a bare KeyError."""
+    missing = [part for part in ("request", "response") if not isinstance(interaction, Mapping) or not isinstance(interaction.get(part), Mapping)]
+    if not missing and isinstance(interaction, Mapping):
+        missing = [f"request.{key}" for key in ("method", "uri", "body", "headers") if key not in interaction["request"]]
+        # httpx cassettes from before vcrpy 6 have `status_code` and `content` instead; vcrpy still replays them.
+        if "status_code" not in interaction["response"]:
+            missing += [f"response.{key}" for key in ("status", "headers", "body") if key not in interaction["response"]]
+    if missing:
+        raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} lacks {', '.join(missing)}")
+
+
+def _line_of(text: str, what: str | int) -> int | None:
+    """The line, from 1, of a top-level key or of the interaction with this number; only asked for when an error is certain."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == what:
+            return int(key.start_mark.line) + 1
+        if key.value == "interactions" and isinstance(what, int) and what < len(value.value):
+            return int(value.value[what].start_mark.line) + 1
+    return None
+
+
+def _last_line(text: str) -> int:
+    return text.rstrip("\n").count("\n") + 1
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.inf

@@ -1,0 +1,370 @@
+"""Every setting, in one frozen dataclass and one table.
+
+A setting called ``ttl`` is ``llm_vcr_ttl`` in ``[tool.pytest.ini_options]``, ``--llm-vcr-ttl`` on the command line, ``LLM_VCR_TTL`` in
+the environment and ``ttl=`` in ``@pytest.mark.llm_vcr(...)`` and in Python calls. The table below is the only place that names them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from llm_vcr.errors import ConfigError
+
+Mode = Literal["auto", "marked", "off"]
+RecordMode = Literal["once", "new_episodes", "none", "all", "rewrite"]
+Media = Literal["shrink", "keep"]
+Credential = Literal["role", "strict", "ignore"]
+RecordHosts = Literal["providers", "all"]
+
+PROVIDER_HOSTS = (
+    "api.openai.com",
+    "*.openai.azure.com",
+    "*.services.ai.azure.com",
+    "*.models.ai.azure.com",
+    "*.inference.ai.azure.com",
+    "models.github.ai",
+    "api.anthropic.com",
+    "generativelanguage.googleapis.com",
+    "*aiplatform.googleapis.com",
+    "bedrock-runtime.*.amazonaws.com",
+    "bedrock-runtime-fips.*.amazonaws.com",
+    "bedrock-agent-runtime.*.amazonaws.com",
+    "runtime.sagemaker.*.amazonaws.com",
+    "api.mistral.ai",
+    "codestral.mistral.ai",
+    "api.cohere.com",
+    "api.cohere.ai",
+    "api.groq.com",
+    "api.together.xyz",
+    "api.together.ai",
+    "api.fireworks.ai",
+    "api.deepseek.com",
+    "api.x.ai",
+    "api.perplexity.ai",
+    "openrouter.ai",
+    "api-inference.huggingface.co",
+    "router.huggingface.co",
+    "*.endpoints.huggingface.cloud",
+    "api.replicate.com",
+    "api.voyageai.com",
+    "api.jina.ai",
+    "api.ai21.com",
+    "api.cerebras.ai",
+    "api.sambanova.ai",
+    "integrate.api.nvidia.com",
+    "api.deepinfra.com",
+    "api.elevenlabs.io",
+    "api.deepgram.com",
+    "api.assemblyai.com",
+    "api.stability.ai",
+    "api.moonshot.ai",
+    "api.moonshot.cn",
+    "api.minimax.io",
+    "open.bigmodel.cn",
+    "api.z.ai",
+    "dashscope.aliyuncs.com",
+    "dashscope-intl.aliyuncs.com",
+    "ark.cn-beijing.volces.com",
+    "*.watsonx.ai",
+    "*.ml.cloud.ibm.com",
+    "*.cloud.databricks.com",
+    "gateway.ai.cloudflare.com",
+    "ai-gateway.vercel.sh",
+)
+"""Host patterns of LLM providers: what automatic marking records. ``*`` stands for any characters."""
+
+PROVIDER_KEYS = (
+    "OPENAI_API_KEY",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "MISTRAL_API_KEY",
+    "COHERE_API_KEY",
+    "CO_API_KEY",
+    "GROQ_API_KEY",
+    "TOGETHER_API_KEY",
+    "FIREWORKS_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "XAI_API_KEY",
+    "PERPLEXITY_API_KEY",
+    "OPENROUTER_API_KEY",
+    "HF_TOKEN",
+    "REPLICATE_API_TOKEN",
+    "VOYAGE_API_KEY",
+    "JINA_API_KEY",
+    "AI21_API_KEY",
+    "CEREBRAS_API_KEY",
+    "NVIDIA_API_KEY",
+    "ELEVENLABS_API_KEY",
+    "DEEPGRAM_API_KEY",
+    "ASSEMBLYAI_API_KEY",
+)
+"""Environment variables that hold the session's own keys: a request with one of them has the role ``session``."""
+
+PLACEHOLDER_KEY = "llm-vcr-placeholder-key"
+"""What the plugin puts where an SDK will not construct without a key."""
+
+SUPPLIED_KEYS = (
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+    "MISTRAL_API_KEY",
+    "CO_API_KEY",
+    "GROQ_API_KEY",
+)
+"""Environment variables without which an SDK refuses to construct its client."""
+
+MEDIA_MIN = 64 * 1024
+"""Media from this many bytes on is stored as a small file of the same type."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, checked. The defaults are what a user gets who sets nothing."""
+
+    mode: Mode = "off"
+    paths: tuple[str, ...] = ()
+    record_mode: RecordMode | None = None
+    record_hosts: RecordHosts = "providers"
+    provider_hosts: tuple[str, ...] = ()
+    store: str = "file"
+    ttl: float = math.inf
+    media: Media = "shrink"
+    ignore: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
+    credential: Credential = "role"
+    placeholder_keys: tuple[str, ...] = ()
+    supply_keys: bool = True
+    status: tuple[int, ...] = ()
+
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where each setting that is not a default came from, in the user's words."""
+
+
+def _choice(kind: Any) -> Callable[[str], str]:  # noqa: ANN401 - a typing.Literal
+    options = get_args(kind)
+
+    def parse(text: str) -> str:
+        if text not in options:
+            raise ValueError(f"one of {', '.join(options)}" + _nearest(text, options))
+        return text
+
+    return parse
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _mode(text: str) -> str:
+    # An ini file may say `llm_vcr = true`, and the flag may stand alone.
+    return {"": "auto", "true": "auto", "on": "auto", "false": "off"}.get(text.lower()) or _choice(Mode)(text)
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def _duration(text: str) -> float:
+    expected = "a positive duration such as 3600, 90m, 24h, 7d, or inf"
+    if text.strip().lower() in ("inf", "never"):
+        return math.inf
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", text)
+    if not found or float(found[1]) <= 0:
+        raise ValueError(expected)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _boolean(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in known:
+        raise ValueError("true or false")
+    return known[text.lower()]
+
+
+def _store(text: str) -> str:
+    scheme = urlsplit(text).scheme if ":" in text else text
+    known = ("file", "redis", "rediss", "unix", "redis+cluster", "redis+sentinel")
+    if scheme not in known:
+        raise ValueError(f"a store: file, file:DIR, or a URL with the scheme {', '.join(known[1:])}" + _nearest(scheme, known))
+    if scheme.startswith("redis") and not urlsplit(text).netloc:
+        raise ValueError(f"a URL with a host, such as {scheme}://localhost:6379/0")
+    return text
+
+
+def _path(text: str) -> str:
+    from llm_vcr import _core
+
+    try:
+        _core.Rules(ignore=[text])
+    except ValueError as error:
+        raise ValueError(f"JSON paths such as metadata.trace_id or messages[*].id ({error})") from None
+    return text
+
+
+def _pattern(text: str) -> str:
+    from llm_vcr import _core
+
+    try:
+        _core.Rules(mask=[text])
+    except ValueError as error:
+        raise ValueError(f"regular expressions of Rust's regex crate, without look-around ({error})") from None
+    return text
+
+
+def _host(text: str) -> str:
+    if "/" in text or " " in text or not text:
+        raise ValueError("host names without scheme, port or path, where * stands for any characters")
+    return text.lower()
+
+
+def _status(text: str) -> int:
+    if not re.fullmatch(r"[1-5]\d\d", text):
+        raise ValueError("HTTP status codes such as 401")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: how a setting is read from text, and what it is for."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    many: bool = False
+
+    @property
+    def ini(self) -> str:
+        """Its key in ``[tool.pytest.ini_options]``."""
+        return "llm_vcr" if self.name == "mode" else f"llm_vcr_{self.name}"
+
+    @property
+    def flag(self) -> str:
+        """Its option on pytest's command line."""
+        return "--" + self.ini.replace("_", "-")
+
+    @property
+    def env(self) -> str:
+        """Its name in the environment."""
+        return self.ini.upper()
+
+    def read(self, where: str, value: object) -> Any:  # noqa: ANN401 - the type of the setting
+        """The checked value of what stands at ``where``: text, a list of texts, or a Python value of a marker or call.
+
+        Raises:
+            ConfigError: naming ``where``, the value and what was expected.
+        """
+        items = _items(value) if self.many else [value]
+        try:
+            parsed = [self.parse(_text(item)) for item in items]
+        except ValueError as error:
+            raise ConfigError(where, value, str(error)) from None
+        return tuple(parsed) if self.many else parsed[0]
+
+
+def _items(value: object) -> list[object]:
+    if isinstance(value, str):
+        return [part.strip() for part in re.split(r"[\n,]" if "\n" not in value else r"\n", value) if part.strip()]
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+TABLE: Mapping[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting("mode", _mode, "which tests get a cassette: auto (every one), marked, or off (the default)"),
+        Setting("paths", str, "with auto: only tests below these paths", many=True),
+        Setting("record_mode", _choice(RecordMode), "vcrpy's record mode; new_episodes by default, none where CI is set and the store is files"),
+        Setting("record_hosts", _choice(RecordHosts), "what automatic marking records: providers (the default) or all"),
+        Setting("provider_hosts", _host, "hosts that count as LLM providers beside the built-in table", many=True),
+        Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL"),
+        Setting("ttl", _duration, "how long an episode is fresh; files never expire by default"),
+        Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),
+        Setting("ignore", _path, "JSON paths that do not count when bodies are compared", many=True),
+        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True),
+        Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
+        Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
+        Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one"),
+        Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
+    )
+}
+
+# Names in our part of the environment that are no settings: the switch that turns everything off, and two of another package.
+_OTHER_NAMES = ("LLM_VCR_DISABLE", "LLM_VCR_RECORD", "LLM_VCR_CASSETTE_DIR")
+
+
+def read(
+    *,
+    ini: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings from what the user wrote; a flag wins over the environment, the environment over the ini file.
+
+    ``ini`` and ``flags`` hold only what is set, by the names of the table.
+
+    Raises:
+        ConfigError: for an unknown name and for a value that cannot be.
+    """
+    found: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    environment = os.environ if env is None else env
+    in_env = {row.name: environment[row.env] for row in TABLE.values() if environment.get(row.env)}
+    for source, values in ((Setting.ini, ini or {}), (Setting.env, in_env), (Setting.flag, flags or {})):
+        for name, value in values.items():
+            row = lookup(name)
+            where = str(source.fget(row))  # type: ignore[attr-defined]  # the property itself: how this source spells a setting
+            found[name] = row.read(where, value)
+            sources[name] = where
+    _reject_misspelt(environment)
+    return Settings(**found, sources=sources)
+
+
+def _reject_misspelt(environment: Mapping[str, str]) -> None:
+    known = tuple(row.env for row in TABLE.values()) + _OTHER_NAMES
+    for name, value in environment.items():
+        if name.startswith("LLM_VCR_") and name not in known and (near := difflib.get_close_matches(name, known, 1, 0.85)):
+            raise ConfigError(name, value, f"no such setting; did you mean {near[0]}?")
+
+
+def lookup(name: str, where: str | None = None) -> Setting:
+    """The row of the table called ``name``.
+
+    Raises:
+        ConfigError: where there is none, with the nearest name.
+    """
+    if name not in TABLE:
+        raise ConfigError(where or f"llm_vcr_{name}", "", f"a known setting, one of {', '.join(TABLE)}" + _nearest(name, tuple(TABLE)))
+    return TABLE[name]
+
+
+def override(settings: Settings, where: str, **values: object) -> Settings:
+    """The settings with some of them replaced, checked like any other.
+
+    Raises:
+        ConfigError: naming ``where`` and the setting.
+    """
+    checked = {name: lookup(name, f"{where}({name}=…)").read(f"{where}({name}=…)", value) for name, value in values.items()}
+    return replace(settings, **checked, sources={**settings.sources, **dict.fromkeys(checked, where)})
+
+
+def disabled(env: Mapping[str, str] | None = None) -> bool:
+    """Whether ``LLM_VCR_DISABLE`` turns everything off, whatever else is set."""
+    value = (os.environ if env is None else env).get("LLM_VCR_DISABLE", "")
+    return value.strip().lower() not in ("", "0", "false", "no", "off")
+

@@ -1,0 +1,63 @@
+"""Everything that can be raised or warned, in one tree.
+
+    Exception
+    └── LlmVcrError
+        ├── ConfigError            a setting that cannot be
+        ├── UnsupportedBodyError   a request body of a type nobody knows how to read
+        └── CassetteFileError      a cassette that cannot be read; it is never overwritten
+    UserWarning
+    └── LlmVcrWarning
+        ├── ConsumedBodyWarning    a file object at its end: an empty body is about to be sent
+        └── NotSavedWarning        a recording that could not be stored
+"""
+
+from __future__ import annotations
+
+
+class LlmVcrError(Exception):
+    """Anything that llm_vcr raises on purpose."""
+
+
+class ConfigError(LlmVcrError, ValueError):
+    """A setting that cannot be: the message names it, its value and what was expected."""
+
+    def __init__(self, setting: str, value: object, expected: str) -> None:
+        """Say that ``setting`` has ``value``, and what was ``expected``."""
+        super().__init__(setting, value, expected)
+        self.setting = setting
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.setting} = {self.value!r}: expected {self.expected}"
+
+
+class UnsupportedBodyError(LlmVcrError, TypeError):
+    """A request body of a type that cannot be turned into bytes."""
+
+
+class CassetteFileError(LlmVcrError):
+    """A cassette that exists and cannot be read: the message names the file, the line and the mend."""
+
+    def __init__(self, path: str, line: int | None, problem: str) -> None:
+        """Say that the cassette at ``path`` has a ``problem``, noticed at ``line`` (from 1)."""
+        super().__init__(path, line, problem)
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}, line {self.line}"
+        return f"{place}: {self.problem}. The file was left as it is: mend it, or delete it and record it again."
+
+
+class LlmVcrWarning(UserWarning):
+    """Anything that llm_vcr warns of."""
+
+
+class ConsumedBodyWarning(LlmVcrWarning):
+    """A file object was already at its end, so the request it is the body of is about to be sent empty."""
+
+
+class NotSavedWarning(LlmVcrWarning):
+    """A recording could not be stored; the test itself is not affected."""

@@ -1,0 +1,160 @@
+"""What is done to a request and an answer before they are compared or kept.
+
+`Filters.before_record_request` and its three siblings are vcrpy hooks, for a `vcr.VCR` that knows nothing of us. vcrpy runs the first
+three times a request and again on each stored episode; so it is idempotent, and inert on what is stored. Our own cassette calls
+`prepare`, `keep_request`, `refusal` and `keep_response` instead, each when its time has come.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import functools
+import re
+from typing import Any
+
+from vcr.filters import decode_response
+
+from llm_vcr import _core
+from llm_vcr.config import MEDIA_MIN, PROVIDER_HOSTS, Settings
+from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
+from llm_vcr.request import header, text
+from llm_vcr.vcr_request import Request
+
+
+class StoredResponse(dict[str, Any]):
+    """A response that came out of a cassette: to be played as it is."""
+
+
+class Filters:
+    """The filters under certain settings. Immutable, so a deep copy is itself (pytest-recording copies its configuration deeply)."""
+
+    def __init__(self, settings: Settings | None = None, matchers: Matchers | None = None) -> None:
+        """Filter under ``settings``; ``matchers`` are theirs, made here if not given."""
+        self.settings = settings or Settings()
+        self.matchers = matchers or Matchers(self.settings)
+
+    def __deepcopy__(self, memo: object) -> Filters:
+        """Itself."""
+        return self
+
+    # --- what our cassette calls
+
+    def prepare(self, request: Any) -> Request:  # noqa: ANN401 - any vcrpy request
+        """The request as it is compared and kept: key fingerprinted, secrets out, boundary fixed. One from a cassette stays as it is."""
+        ours: Request = copy.deepcopy(Request.of(request))
+        if ours.stored:
+            return ours
+        role = self.matchers.role(ours) or SESSION
+        for name in [name for name in ours.headers if _core.is_secret_header(text(name))]:
+            del ours.headers[name]
+        if self.settings.credential != "ignore":
+            ours.headers[KEY_HEADER] = role
+        ours.method = text(ours.method).upper()
+        ours.uri = _core.redact_uri(ours.uri)
+        if ours.unsupported is None and ours.body:
+            self._clean_body(ours)
+        return ours
+
+    def keep_request(self, prepared: Request) -> Request:
+        """The prepared request as it is stored: its media as a small file that tells type, length and SHA-256 of the full one."""
+        if prepared.stored or prepared.unsupported or self.settings.media == "keep" or not prepared.body:
+            return prepared
+        small = self.matchers.rules.shrink_request(prepared.body, prepared.body_type, MEDIA_MIN)
+        if small is prepared.body:
+            return prepared
+        kept: Request = copy.deepcopy(prepared)
+        _set_body(kept, small)
+        return kept
+
+    def refusal(self, response: Any) -> str | None:  # noqa: ANN401 - vcrpy's response
+        """Why an answer is not kept, or ``None`` for one that is: 2xx, a redirect (for now), and what `Settings.status` adds."""
+        code = status_code(response)
+        if code is None or 200 <= code < 400 or code in self.settings.status:
+            return None
+        return f"status {code}"
+
+    def keep_response(self, response: dict[str, Any]) -> dict[str, Any]:
+        """The answer as it is stored: decoded, without what identifies a run or an account, its media as a small file."""
+        kept: dict[str, Any] = decode_response(response) if _is_encoded(response) else copy.copy(response)
+        headers = {name: values for name, values in kept.get("headers", {}).items() if not _core.is_incidental_header(text(name))}
+        kept["headers"] = headers
+        body = kept.get("body") or {}
+        data = body.get("string")
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogatepass")
+        if isinstance(data, bytes) and data:
+            clean = _core.redact_keys(data)
+            if self.settings.media == "shrink":
+                clean = _core.shrink(clean, header(headers, "content-type"), MEDIA_MIN)
+            if clean is not body["string"]:
+                kept["body"] = {**body, "string": clean}
+                for name in [name for name in headers if text(name).lower() == "content-length"]:
+                    headers[name] = [str(len(clean))]
+        return kept
+
+    def is_provider(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+        """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
+        return _provider_pattern(self.settings.provider_hosts).fullmatch((request.host or "").lower()) is not None
+
+    # --- vcrpy's hooks
+
+    def before_record_request(self, request: Any) -> Request:  # noqa: ANN401 - any vcrpy request
+        """`prepare` and `keep_request`, for vcrpy."""
+        return self.keep_request(self.prepare(request))
+
+    def before_record_response(self, response: Any) -> Any:  # noqa: ANN401 - vcrpy's response
+        """`keep_response`, for vcrpy. It never drops one: at load that would delete a stored episode."""
+        return response if isinstance(response, StoredResponse) or not isinstance(response, dict) else self.keep_response(response)
+
+    def after_load_interaction(self, request: Any, response: Any) -> tuple[Request, Any]:  # noqa: ANN401 - vcrpy's types
+        """Mark what comes out of a cassette, so that the filters leave it alone."""
+        ours = Request.of(request)
+        ours.stored = True
+        return ours, StoredResponse(response) if isinstance(response, dict) else response
+
+    def before_save_interaction(self, request: Any, response: Any) -> tuple[Any, Any] | None:  # noqa: ANN401 - vcrpy's types
+        """Keep what was stored before and the answers worth keeping; nobody can read an unsupported body back."""
+        if isinstance(response, StoredResponse):
+            return request, dict(response)
+        if getattr(request, "unsupported", None) or self.refusal(response):
+            return None
+        return request, response
+
+    def _clean_body(self, request: Request) -> None:
+        """Secrets out of a body, and its boundary fixed."""
+        body = _core.redact(request.body)
+        content_type = request.body_type
+        if content_type is not None:
+            body, fixed, _ = _core.rewrite_multipart(body, content_type)
+            if fixed != content_type:
+                _set_header(request, "Content-Type", fixed)
+                request.content_type = fixed
+        _set_body(request, body)
+
+
+def status_code(response: Any) -> int | None:  # noqa: ANN401 - vcrpy's response
+    """The status of vcrpy's response, also of one in the layout of old httpx cassettes."""
+    status = response.get("status", {}).get("code", response.get("status_code"))
+    return int(status) if isinstance(status, int | str) and str(status).isdigit() else None
+
+
+def _set_body(request: Request, body: bytes) -> None:
+    if body is not request.body:
+        request.body = body
+        if "content-length" in request.headers:
+            request.headers["content-length"] = str(len(body))
+
+
+def _set_header(request: Request, name: str, value: str) -> None:
+    """Replace a header where it stands; one that is only announced (aiohttp) is written down, so that the stored body can be read."""
+    request.headers[name] = value
+
+
+def _is_encoded(response: dict[str, Any]) -> bool:
+    return header(response.get("headers"), "content-encoding") is not None
+
+
+@functools.cache
+def _provider_pattern(own: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(host) for host in (*PROVIDER_HOSTS, *own)))

@@ -1,0 +1,75 @@
+"""vcrpy's request, with its body read once and cheap to copy: vcrpy copies each request three times and more."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from vcr.request import HeadersDict
+from vcr.request import Request as VcrRequest
+
+from llm_vcr import _core
+from llm_vcr.errors import UnsupportedBodyError
+from llm_vcr.request import header, read_body
+
+
+class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
+    """A `vcr.request.Request` whose body is bytes (or ``None``) from the start, whatever the client handed over."""
+
+    stored = False
+    """It came out of a cassette, rather than from a client just now."""
+    borrowed = False
+    """It came out of a cassette that is only played from."""
+    unsupported: str | None = None
+    """Why the body could not be read. Such a request matches nothing and is not stored."""
+    consumed = False
+    """The body is a file that was at its end."""
+    content_type: str | None = None
+    """The type the client will announce, where it is not in the headers yet."""
+
+    def __init__(self, method: str, uri: str, body: object, headers: Any) -> None:  # noqa: ANN401 - any mapping of headers
+        """Read ``body`` to its end. One that cannot be read is left to vcrpy and marked `unsupported`."""
+        try:
+            read = read_body(body)
+        except UnsupportedBodyError as error:
+            super().__init__(method, uri, body, headers)
+            self.unsupported = str(error)
+            return
+        super().__init__(method, uri, None if body is None else read.data, headers)
+        self.consumed = read.consumed
+        self.content_type = read.content_type
+
+    @classmethod
+    def of(cls, request: Any) -> Request:  # noqa: ANN401 - anything with vcrpy's attributes
+        """``request`` itself if it is one already, else a copy of it as one."""
+        if isinstance(request, cls):
+            return request
+        body = request._body if hasattr(request, "_body") else request.body
+        made = cls(request.method, request.uri, body, copy.copy(request.headers))
+        # vcrpy has read a file to its end before we see it; an empty one was consumed by whoever sent it before.
+        made.consumed = made.consumed or (bool(getattr(request, "_was_file", False)) and not body)
+        return made
+
+    @property
+    def body_type(self) -> str | None:
+        """The body's ``Content-Type``: what is announced, else what the client is about to announce."""
+        return header(self.headers, "content-type") or self.content_type
+
+    def __deepcopy__(self, memo: object) -> Request:
+        """A copy that shares the body, which nobody can change, and has headers of its own."""
+        twin: Request = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        headers = HeadersDict()
+        headers._store = dict(self._headers._store)
+        twin._headers = headers
+        return twin
+
+    def __str__(self) -> str:
+        """As vcrpy writes it into logs and errors, without the secrets of the query."""
+        return f"<Request ({self.method}) {_core.redact_uri(self.uri)}>"
+
+    __repr__ = __str__
+
+    @classmethod
+    def _from_dict(cls, dct: dict[str, Any]) -> Request:
+        return cls(**dct)

@@ -1,0 +1,240 @@
+"""Every place where we lean on vcrpy: `install`, `vcr_config`, `VCR`, and the patches that last as long as a cassette.
+
+The internals used are listed in `INTERNALS`, and `check_internals` says in one sentence which of them a new vcrpy no longer has.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import vcr as vcrpy
+from vcr.cassette import CassetteContextDecorator
+
+from llm_vcr import config
+from llm_vcr.cassette import Cassette, Policy
+from llm_vcr.config import Settings
+from llm_vcr.errors import LlmVcrError
+from llm_vcr.filters import Filters
+from llm_vcr.matchers import Matchers
+from llm_vcr.persister import Persister
+from llm_vcr.vcr_request import Request
+
+MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "llm_body", "llm_key")
+"""What decides a match where the user does not say."""
+
+INTERNALS = {
+    "vcr.config:VCR": ("get_merged_config", "_use_cassette", "register_matcher", "register_persister"),
+    "vcr.cassette:Cassette": ("_load", "_save", "_responses", "append", "can_play_response_for", "play_response", "load", "write_protected"),
+    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_args_getter"),
+    "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
+    "vcr.request:HeadersDict": ("copy",),
+    "vcr.stubs": ("Request",),
+}
+"""What we use of vcrpy beyond its documentation: ``module:class`` and its attributes."""
+
+# Where vcrpy's stubs make their requests. Ours reads the body there, before vcrpy walks an iterator or aiohttp empties a form.
+_REQUEST_MAKERS = (
+    ("vcr.stubs", "Request", None),
+    ("vcr.stubs.aiohttp_stubs", "Request", "aiohttp"),
+    ("vcr.stubs.httpx_stubs", "VcrRequest", None),
+)
+
+# Transports that end in the process itself: what they answer is the user's own application, and must not come from yesterday.
+_IN_PROCESS = (
+    ("MockTransport", "handle_request"),
+    ("MockTransport", "handle_async_request"),
+    ("WSGITransport", "handle_request"),
+    ("ASGITransport", "handle_async_request"),
+)
+
+
+def check_internals() -> None:
+    """Raise one clear sentence where vcrpy lacks what we lean on.
+
+    Raises:
+        LlmVcrError: naming vcrpy's version and what is missing.
+    """
+    missing = []
+    for place, names in INTERNALS.items():
+        module, _, owner = place.partition(":")
+        thing: object = importlib.import_module(module)
+        thing = getattr(thing, owner, None) if owner else thing
+        missing += [f"{place}.{name}" for name in names if not hasattr(thing, name)]
+    if missing:
+        raise LlmVcrError(f"vcrpy {vcrpy.__version__} no longer has {', '.join(missing)}: install an older vcrpy (9.4), or a newer llm-vcr-rs")
+
+
+def vcr_config(**overrides: Any) -> dict[str, Any]:  # noqa: ANN401 - vcrpy's keywords and our settings
+    """Keyword arguments for ``vcr.VCR(...)``, or what pytest-recording's fixture ``vcr_config`` returns.
+
+    Names of our settings (``media=``, ``ignore=``, ``credential=`` …) are settings; every other name is passed on to vcrpy. A filter of
+    your own runs after ours; ``match_on`` is yours. The result survives ``copy.deepcopy``.
+
+    Raises:
+        ConfigError: for a setting that cannot be.
+    """
+    settings, keywords = _split(overrides)
+    filters = Filters(settings)
+    return {
+        # Registered names would be unknown to a plain `vcr.VCR`: there, the body that our filter leaves compares itself.
+        "match_on": ("method", "scheme", "host", "port", "path", "query", "raw_body"),
+        "decode_compressed_response": True,
+        "record_on_exception": False,
+        **{name: value for name, value in keywords.items() if name not in _COMPOSED},
+        **{name: _chain(_bound(filters, name), keywords.get(name)) for name in _COMPOSED},
+    }
+
+
+def _bound(filters: Filters, name: str) -> _Hook:
+    return _Hook(filters, name)
+
+
+class _Hook:
+    """One of the filters as a plain callable that a deep copy leaves alone, and by which `install` recognises them."""
+
+    def __init__(self, filters: Filters, name: str) -> None:
+        self.filters = filters
+        self.name = name
+        self.__name__ = name
+
+    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - vcrpy's types
+        result = getattr(self.filters, self.name)(*arguments)
+        return result.comparable(self.filters.matchers) if self.name == "before_record_request" else result
+
+    def __deepcopy__(self, memo: object) -> _Hook:
+        return self
+
+
+_COMPOSED = ("before_record_request", "before_record_response", "before_save_interaction", "after_load_interaction")
+
+
+def _chain(ours: _Hook, theirs: Any) -> list[Any]:  # noqa: ANN401 - one hook of the user's, several, or none
+    own = [] if theirs is None else list(theirs) if isinstance(theirs, list | tuple) else [theirs]
+    return [ours, *(one for one in own if not isinstance(one, _Hook))]
+
+
+def _split(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """Our settings, and vcrpy's keywords. ``record_mode`` is vcrpy's own word for the same thing."""
+    ours = {name: value for name, value in values.items() if name in config.TABLE and name != "record_mode"}
+    rest = {name: value for name, value in values.items() if name not in ours}
+    return config.override(config.read(), "vcr_config", **ours), rest
+
+
+def VCR(**overrides: Any) -> vcrpy.VCR:  # noqa: ANN401, N802 - it stands for the class of that name, with its keywords
+    """A `vcr.VCR` with everything of ours: `vcr_config` and `install` in one.
+
+    Raises:
+        ConfigError: for a setting that cannot be.
+    """
+    settings, keywords = _split(overrides)
+    return install(vcrpy.VCR(**keywords), settings)
+
+
+def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy | None = None) -> vcrpy.VCR:
+    """Register our matchers and persister on a ``vcr.VCR`` of the user's, and let its cassettes be ours. Twice is once.
+
+    ``match_on`` and the persister are set where vcrpy's defaults were left alone; the user's own filters run after ours. Nothing of
+    vcrpy itself is changed, only this one object.
+
+    Raises:
+        LlmVcrError: where this vcrpy lacks something we lean on.
+    """
+    from vcr.persisters.filesystem import FilesystemPersister
+
+    present: Policy | None = getattr(vcr, "_llm_vcr_policy", None)
+    if present is not None and settings is None and policy is None:
+        return vcr
+    check_internals()
+    ours = policy or Policy(settings or _settings_of(vcr) or config.read())
+    matchers = ours.filters.matchers
+    for matcher in (matchers.body, matchers.key, matchers.request):
+        vcr.register_matcher(matcher.__name__, matcher)
+    if _is_default_match(vcr.match_on):
+        vcr.match_on = MATCH_ON
+    if vcr.persister is FilesystemPersister or isinstance(vcr.persister, Persister):
+        vcr.register_persister(ours.persister)
+    vcr._llm_vcr_policy = ours
+    # On the instance: the method of the class, and every other `vcr.VCR`, stay as they are.
+    vcr._use_cassette = functools.partial(_use_cassette, vcr)
+    return vcr
+
+
+def _settings_of(vcr: vcrpy.VCR) -> Settings | None:
+    """The settings inside a `vcr_config` that this object was made with."""
+    for hook in vcr.before_record_request if isinstance(vcr.before_record_request, list | tuple) else ():
+        if isinstance(hook, _Hook):
+            return hook.filters.settings
+    return None
+
+
+def _is_default_match(match_on: Any) -> bool:  # noqa: ANN401 - any iterable of names
+    import inspect
+
+    default = inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default
+    return tuple(match_on) in (tuple(default), (*default, "raw_body"))
+
+
+def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:  # noqa: ANN401, FBT001, FBT002 - vcrpy's own signature
+    """`vcr.VCR._use_cassette`, with a cassette of ours. It is evaluated late, as vcrpy does, so that the decorator form keeps working."""
+    policy: Policy = vcr._llm_vcr_policy
+
+    def merged() -> dict[str, Any]:
+        options = {name: value for name, value in {**kwargs, **policy.forced}.items() if name not in config.TABLE or name == "record_mode"}
+        for name in _COMPOSED:
+            # Our cassette calls the filters itself, each when its time has come.
+            options[name] = [one for one in _listed(options.get(name, getattr(vcr, name))) if not isinstance(one, _Hook)]
+        arguments: dict[str, Any] = vcr.get_merged_config(**options)
+        arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
+        arguments["record_on_exception"] = False
+        if "allow_playback_repeats" not in options:
+            arguments["allow_playback_repeats"] = True
+        return arguments
+
+    if with_current_defaults:
+        frozen = merged()
+        return CassetteContextDecorator(_Factory(policy), lambda: dict(frozen))
+    return CassetteContextDecorator(_Factory(policy), merged)
+
+
+def _listed(hooks: Any) -> list[Any]:  # noqa: ANN401 - one hook, several, or none
+    return [] if hooks is None else list(hooks) if isinstance(hooks, list | tuple) else [hooks]
+
+
+class _Factory:
+    """What vcrpy takes for the cassette's class: it asks it for `load` only."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def load(self, **arguments: Any) -> Cassette:  # noqa: ANN401 - vcrpy's keywords
+        return Cassette.open(self.policy, arguments)
+
+
+def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:
+    """What is put in place for as long as a cassette is open, by vcrpy, which also puts it back."""
+    patches: list[tuple[object, str, object]] = []
+    for module, name, needs in _REQUEST_MAKERS:
+        if needs is None or importlib.util.find_spec(needs) is not None:
+            patches.append((importlib.import_module(module), name, Request))
+    if in_process:
+        patches += [patch for library in ("httpx", "httpx2") for patch in _originals(library)]
+    return patches
+
+
+@functools.cache
+def _originals(library: str) -> tuple[tuple[object, str, Callable[..., Any]], ...]:
+    """The in-process transports' own methods, as vcrpy found them when it was imported."""
+    if importlib.util.find_spec(library) is None:
+        return ()
+    module = importlib.import_module(library)
+    patch = importlib.import_module("vcr.patch")
+    found = []
+    for transport, method in _IN_PROCESS:
+        original = getattr(patch, f"_{library.capitalize()}{transport.replace('SGI', 'sgi')}_{method}", None)
+        if original is not None and hasattr(module, transport):
+            found.append((getattr(module, transport), method, original))
+    return tuple(found)
