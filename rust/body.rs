@@ -192,7 +192,7 @@ fn payload_into(bytes: &[u8], sink: &mut impl Sink) {
     let (kind, len, digest) = match placeholder {
         Some(media::Original { media_type, len, sha256: Some(digest) }) => (media_type, len, digest),
         _ => (
-            media::sniff(bytes).map_or(Cow::Borrowed("application/octet-stream"), |kind| Cow::Borrowed(kind.mime())),
+            media::sniff(bytes).map_or("application/octet-stream", media::MediaType::mime),
             bytes.len() as u64,
             sha256(bytes),
         ),

@@ -8,9 +8,10 @@ would also delete stored episodes at load.
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -22,7 +23,7 @@ from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 
-from llm_vcr.config import Settings
+from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
@@ -47,12 +48,12 @@ class Counts:
     """Of the live: their answer is kept in the cassette."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Policy:
     """How a cassette behaves beyond what vcrpy's configuration can say."""
 
     settings: Settings
-    persister: Persister = None  # type: ignore[assignment]  # set in __post_init__ where it is not given
+    persister: Persister
     forced: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of ``use_cassette`` that win over the user's."""
     providers_only: bool = False
@@ -62,31 +63,28 @@ class Policy:
     on_open: Callable[[Cassette], None] | None = None
     """Called with each cassette that was opened."""
 
-    def __post_init__(self) -> None:
-        """Make the filters, and a persister over the settings' store where none is given."""
-        self.filters = Filters(self.settings)
-        if self.persister is None:
-            from llm_vcr.stores import open_store
+    @functools.cached_property
+    def filters(self) -> Filters:
+        """The filters under these settings."""
+        return Filters(self.settings)
 
-            self.persister = Persister(open_store(self.settings.store), ttl=self.settings.ttl)
+    def under(self, where: str, values: Mapping[str, Any]) -> Policy:
+        """The same policy with other settings, except where a stronger source (marker, flag or environment) has set them.
+
+        Raises:
+            ConfigError: for a value that cannot be, naming ``where``.
+        """
+        weak = {name: value for name, value in values.items() if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "@"))}
+        return replace(self, settings=override(self.settings, where, **weak)) if weak else self
 
 
 class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     """A `vcr.cassette.Cassette` under a `Policy`."""
 
-    policy: Policy
-
-    @classmethod
-    def open(cls, policy: Policy, arguments: dict[str, Any]) -> Cassette:
-        """A loaded cassette under ``policy``, made with vcrpy's ``arguments``."""
-        made = cls(**arguments)
-        made._begin(policy, repeats=arguments["allow_playback_repeats"])
-        made._load()
-        if policy.on_open is not None:
-            policy.on_open(made)
-        return made
-
-    def _begin(self, policy: Policy, *, repeats: bool) -> None:
+    def __init__(self, *, policy: Policy, allow_playback_repeats: bool = True, **arguments: Any) -> None:  # noqa: ANN401 - vcrpy's keywords
+        """Make an empty cassette under ``policy``; `load` makes and loads one."""
+        # vcrpy's own replay loop would also repeat what was recorded a moment ago; ours does not use it.
+        super().__init__(allow_playback_repeats=False, **arguments)
         self.policy = policy
         self.counts = Counts()
         self.refused_to_keep: list[str] = []
@@ -94,15 +92,21 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
-        self._repeats = repeats
-        # vcrpy's own replay loop would also repeat what was recorded a moment ago; ours does not use it.
-        self.allow_playback_repeats = False
+        self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._user_filter = self._before_record_request
 
     # --- loading
+
+    @classmethod
+    def load(cls, **arguments: Any) -> Cassette:  # noqa: ANN401 - vcrpy's keywords
+        """See `vcr.cassette.Cassette.load`."""
+        made: Cassette = super().load(**arguments)
+        if made.policy.on_open is not None:
+            made.policy.on_open(made)
+        return made
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""

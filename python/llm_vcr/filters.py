@@ -52,16 +52,16 @@ class Filters:
             ours.headers[KEY_HEADER] = role
         ours.method = text(ours.method).upper()
         ours.uri = _core.redact_uri(ours.uri)
-        if ours.unsupported is None and ours.body:
+        if ours.unsupported is None and ours._body:
             self._clean_body(ours)
         return ours
 
     def keep_request(self, prepared: Request) -> Request:
         """The prepared request as it is stored: its media as a small file that tells type, length and SHA-256 of the full one."""
-        if prepared.stored or prepared.unsupported or self.settings.media == "keep" or not prepared.body:
+        if prepared.stored or prepared.unsupported or self.settings.media == "keep" or not prepared._body:
             return prepared
-        small = self.matchers.rules.shrink_request(prepared.body, prepared.body_type, MEDIA_MIN)
-        if small is prepared.body:
+        small = self.matchers.rules.shrink_request(prepared._body, prepared._body_type, MEDIA_MIN)
+        if small is prepared._body:
             return prepared
         kept: Request = copy.deepcopy(prepared)
         _set_body(kept, small)
@@ -123,8 +123,8 @@ class Filters:
 
     def _clean_body(self, request: Request) -> None:
         """Secrets out of a body, and its boundary fixed."""
-        body = _core.redact(request.body)
-        content_type = request.body_type
+        body = _core.redact(request._body)
+        content_type = request._body_type
         if content_type is not None:
             body, fixed, _ = _core.rewrite_multipart(body, content_type)
             if fixed != content_type:
@@ -140,7 +140,7 @@ def status_code(response: Any) -> int | None:  # noqa: ANN401 - vcrpy's response
 
 
 def _set_body(request: Request, body: bytes) -> None:
-    if body is not request.body:
+    if body is not request._body:
         request.body = body
         if "content-length" in request.headers:
             request.headers["content-length"] = str(len(body))

@@ -10,7 +10,37 @@ from vcr.request import Request as VcrRequest
 
 from llm_vcr import _core
 from llm_vcr.errors import UnsupportedBodyError
+from llm_vcr.matchers import Matchers
 from llm_vcr.request import header, read_body
+
+
+class ComparableBody(bytes):
+    """A body that compares itself as `matchers` would: in a plain `vcr.VCR` its ``raw_body`` matcher is where we are asked."""
+
+    request: Request
+    matchers: Matchers
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other body is the same one in canonical form, from a bearer of the same key."""
+        if not isinstance(other, ComparableBody):
+            return bytes(self) == other
+        try:
+            self.matchers.body(self.request, other.request)
+            self.matchers.key(self.request, other.request)
+        except AssertionError:
+            return False
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        """The opposite of ``==``."""
+        return not self == other
+
+    # Equal bodies may differ in every byte, and nobody keeps bodies in a set.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: object) -> ComparableBody:
+        """Itself: bytes cannot change."""
+        return self
 
 
 class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
@@ -26,6 +56,9 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     """The body is a file that was at its end."""
     content_type: str | None = None
     """The type the client will announce, where it is not in the headers yet."""
+
+    comparing: Matchers | None = None
+    """By whose rules its body compares itself (`comparable`)."""
 
     def __init__(self, method: str, uri: str, body: object, headers: Any) -> None:  # noqa: ANN401 - any mapping of headers
         """Read ``body`` to its end. One that cannot be read is left to vcrpy and marked `unsupported`."""
@@ -51,6 +84,28 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         return made
 
     @property
+    def body(self) -> Any:  # noqa: ANN401 - bytes, None, or what could not be read
+        """The body; one that compares itself, where that was asked for."""
+        plain = VcrRequest.body.fget(self)
+        if self.comparing is None or not (plain is None or isinstance(plain, bytes)):
+            return plain
+        body = ComparableBody(plain or b"")
+        body.request, body.matchers = self, self.comparing
+        return body
+
+    @body.setter
+    def body(self, value: Any) -> None:
+        VcrRequest.body.fset(self, bytes(value) if isinstance(value, ComparableBody) else value)
+
+    def comparable(self, matchers: Matchers) -> Request:
+        """This request, with a body that compares itself by the rules of ``matchers``."""
+        self.comparing = matchers
+        return self
+
+    def _to_dict(self) -> dict[str, Any]:
+        return {**super()._to_dict(), "body": VcrRequest.body.fget(self)}
+
+    @property
     def body_type(self) -> str | None:
         """The body's ``Content-Type``: what is announced, else what the client is about to announce."""
         return header(self.headers, "content-type") or self.content_type
@@ -58,7 +113,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     def __deepcopy__(self, memo: object) -> Request:
         """A copy that shares the body, which nobody can change, and has headers of its own."""
         twin: Request = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
+        twin.__dict__.update({name: value for name, value in self.__dict__.items() if not name.startswith("_llm_vcr_")})
         headers = HeadersDict()
         headers._store = dict(self._headers._store)
         twin._headers = headers

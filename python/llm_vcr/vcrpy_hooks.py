@@ -19,8 +19,8 @@ from llm_vcr.cassette import Cassette, Policy
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
 from llm_vcr.filters import Filters
-from llm_vcr.matchers import Matchers
 from llm_vcr.persister import Persister
+from llm_vcr.stores import open_store
 from llm_vcr.vcr_request import Request
 
 MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "llm_body", "llm_key")
@@ -77,32 +77,30 @@ def vcr_config(**overrides: Any) -> dict[str, Any]:  # noqa: ANN401 - vcrpy's ke
     Raises:
         ConfigError: for a setting that cannot be.
     """
-    settings, keywords = _split(overrides)
-    filters = Filters(settings)
+    ours, keywords = _split(overrides)
+    filters = Filters(config.override(config.read(), "vcr_config", **ours))
     return {
         # Registered names would be unknown to a plain `vcr.VCR`: there, the body that our filter leaves compares itself.
         "match_on": ("method", "scheme", "host", "port", "path", "query", "raw_body"),
         "decode_compressed_response": True,
         "record_on_exception": False,
         **{name: value for name, value in keywords.items() if name not in _COMPOSED},
-        **{name: _chain(_bound(filters, name), keywords.get(name)) for name in _COMPOSED},
+        **{name: _chain(_Hook(filters, name, overrides=ours), keywords.get(name)) for name in _COMPOSED},
     }
-
-
-def _bound(filters: Filters, name: str) -> _Hook:
-    return _Hook(filters, name)
 
 
 class _Hook:
     """One of the filters as a plain callable that a deep copy leaves alone, and by which `install` recognises them."""
 
-    def __init__(self, filters: Filters, name: str) -> None:
+    def __init__(self, filters: Filters, name: str, overrides: Mapping[str, Any]) -> None:
         self.filters = filters
+        self.overrides = overrides
         self.name = name
         self.__name__ = name
 
     def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - vcrpy's types
-        result = getattr(self.filters, self.name)(*arguments)
+        # vcrpy offers the cassette as a third argument to whoever can take one.
+        result = getattr(self.filters, self.name)(*arguments[:2])
         return result.comparable(self.filters.matchers) if self.name == "before_record_request" else result
 
     def __deepcopy__(self, memo: object) -> _Hook:
@@ -117,11 +115,10 @@ def _chain(ours: _Hook, theirs: Any) -> list[Any]:  # noqa: ANN401 - one hook of
     return [ours, *(one for one in own if not isinstance(one, _Hook))]
 
 
-def _split(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Our settings, and vcrpy's keywords. ``record_mode`` is vcrpy's own word for the same thing."""
     ours = {name: value for name, value in values.items() if name in config.TABLE and name != "record_mode"}
-    rest = {name: value for name, value in values.items() if name not in ours}
-    return config.override(config.read(), "vcr_config", **ours), rest
+    return ours, {name: value for name, value in values.items() if name not in ours}
 
 
 def VCR(**overrides: Any) -> vcrpy.VCR:  # noqa: ANN401, N802 - it stands for the class of that name, with its keywords
@@ -130,8 +127,8 @@ def VCR(**overrides: Any) -> vcrpy.VCR:  # noqa: ANN401, N802 - it stands for th
     Raises:
         ConfigError: for a setting that cannot be.
     """
-    settings, keywords = _split(overrides)
-    return install(vcrpy.VCR(**keywords), settings)
+    ours, keywords = _split(overrides)
+    return install(vcrpy.VCR(**keywords), config.override(config.read(), "VCR", **ours))
 
 
 def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy | None = None) -> vcrpy.VCR:
@@ -149,7 +146,10 @@ def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy 
     if present is not None and settings is None and policy is None:
         return vcr
     check_internals()
-    ours = policy or Policy(settings or _settings_of(vcr) or config.read())
+    if policy is None:
+        settings = settings or _settings_of(vcr) or config.read()
+        policy = Policy(settings, Persister(open_store(settings.store), ttl=settings.ttl))
+    ours = policy
     matchers = ours.filters.matchers
     for matcher in (matchers.body, matchers.key, matchers.request):
         vcr.register_matcher(matcher.__name__, matcher)
@@ -180,38 +180,42 @@ def _is_default_match(match_on: Any) -> bool:  # noqa: ANN401 - any iterable of 
 
 def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:  # noqa: ANN401, FBT001, FBT002 - vcrpy's own signature
     """`vcr.VCR._use_cassette`, with a cassette of ours. It is evaluated late, as vcrpy does, so that the decorator form keeps working."""
-    policy: Policy = vcr._llm_vcr_policy
 
     def merged() -> dict[str, Any]:
-        options = {name: value for name, value in {**kwargs, **policy.forced}.items() if name not in config.TABLE or name == "record_mode"}
+        policy: Policy = vcr._llm_vcr_policy
+        ours, options = _split(kwargs)
         for name in _COMPOSED:
+            hooks = _listed(options.get(name, getattr(vcr, name)))
             # Our cassette calls the filters itself, each when its time has come.
-            options[name] = [one for one in _listed(options.get(name, getattr(vcr, name))) if not isinstance(one, _Hook)]
+            options[name] = [one for one in hooks if not isinstance(one, _Hook)]
+            for hook in hooks:
+                ours = {**hook.overrides, **ours} if isinstance(hook, _Hook) else ours
+        policy = policy.under("vcr_config", ours)
+        options |= policy.forced
+        if _is_default_match(options.get("match_on", ())):
+            options["match_on"] = MATCH_ON
         arguments: dict[str, Any] = vcr.get_merged_config(**options)
+        arguments["match_on"] = [_ours(policy, one) for one in arguments["match_on"]]
         arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
         arguments["record_on_exception"] = False
-        if "allow_playback_repeats" not in options:
-            arguments["allow_playback_repeats"] = True
+        arguments["allow_playback_repeats"] = options.get("allow_playback_repeats", True)
+        arguments["policy"] = policy
         return arguments
 
     if with_current_defaults:
         frozen = merged()
-        return CassetteContextDecorator(_Factory(policy), lambda: dict(frozen))
-    return CassetteContextDecorator(_Factory(policy), merged)
+        return CassetteContextDecorator(Cassette, lambda: dict(frozen))
+    return CassetteContextDecorator(Cassette, merged)
+
+
+def _ours(policy: Policy, matcher: Any) -> Any:  # noqa: ANN401 - a vcrpy matcher
+    """The policy's own matcher of this name, which may be under other settings than the registered one; any other as it is."""
+    mine = policy.filters.matchers
+    return {"llm_body": mine.body, "llm_key": mine.key, "llm_request": mine.request}.get(getattr(matcher, "__name__", ""), matcher)
 
 
 def _listed(hooks: Any) -> list[Any]:  # noqa: ANN401 - one hook, several, or none
     return [] if hooks is None else list(hooks) if isinstance(hooks, list | tuple) else [hooks]
-
-
-class _Factory:
-    """What vcrpy takes for the cassette's class: it asks it for `load` only."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-
-    def load(self, **arguments: Any) -> Cassette:  # noqa: ANN401 - vcrpy's keywords
-        return Cassette.open(self.policy, arguments)
 
 
 def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:

@@ -1,1 +1,197 @@
 //! The only folder that names pyo3: arguments in, one core function, result out.
+
+mod convert;
+
+use pyo3::prelude::*;
+
+/// The Rust core. Its docstrings stand in `_core.pyi`.
+#[pymodule(gil_used = false)]
+mod _core {
+    use std::borrow::Cow;
+
+    use pyo3::prelude::*;
+    use pyo3::types::PyBytes;
+
+    use super::convert::{ContentType, changed, detached, value_error};
+    use crate::media::Shrink;
+    use crate::{body, diff, fingerprint, json, multipart, secrets, sink, volatile};
+
+    #[pymodule_export]
+    const NO_KEY: &str = fingerprint::NO_KEY;
+    #[pymodule_export]
+    const FIXED_BOUNDARY: &str = multipart::FIXED_BOUNDARY;
+    #[pymodule_export]
+    const FORMAT: u32 = fingerprint::FORMAT;
+    #[pymodule_export]
+    const DEBUG: bool = cfg!(debug_assertions);
+
+    #[pyclass(frozen, module = "llm_vcr._core")]
+    struct Rules(body::Rules);
+
+    #[pymethods]
+    impl Rules {
+        #[new]
+        #[pyo3(signature = (ignore = Vec::new(), mask = Vec::new()))]
+        fn new(ignore: Vec<String>, mask: Vec<String>) -> PyResult<Self> {
+            let ignore = json::PathSet::new(&ignore).map_err(value_error)?;
+            let patterns = volatile::Patterns::new(&mask).map_err(value_error)?;
+            Ok(Self(body::Rules { ignore, patterns }))
+        }
+
+        #[pyo3(signature = (body, content_type, *, mask_volatile))]
+        fn canonical<'py>(
+            &self,
+            body: &Bound<'py, PyBytes>,
+            content_type: ContentType,
+            mask_volatile: bool,
+        ) -> Bound<'py, PyBytes> {
+            let text = detached(body, |bytes| body::canonical(bytes, content_type.get(), &self.0, mask_volatile).0);
+            PyBytes::new(body.py(), &text)
+        }
+
+        #[pyo3(signature = (body, content_type, *, mask_volatile))]
+        fn fingerprint(&self, body: &Bound<'_, PyBytes>, content_type: ContentType, mask_volatile: bool) -> String {
+            sink::hex(&detached(body, |bytes| {
+                fingerprint::fingerprint(bytes, content_type.get(), &self.0, mask_volatile)
+            }))
+        }
+
+        fn shrink_request<'py>(
+            &self,
+            body: &Bound<'py, PyBytes>,
+            content_type: ContentType,
+            min_len: usize,
+        ) -> Bound<'py, PyBytes> {
+            changed(body, |bytes| fingerprint::shrink_request(bytes, content_type.get(), &self.0, min_len))
+        }
+
+        fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+            slf
+        }
+    }
+
+    #[pyclass(frozen, module = "llm_vcr._core")]
+    struct Mismatch(diff::Mismatch);
+
+    #[pymethods]
+    impl Mismatch {
+        #[getter]
+        fn cause(&self) -> &'static str {
+            self.0.cause.as_str()
+        }
+
+        #[getter]
+        fn path(&self) -> Option<&str> {
+            self.0.path.as_deref()
+        }
+
+        #[getter]
+        fn offset(&self) -> Option<usize> {
+            self.0.offset
+        }
+
+        #[getter]
+        fn left(&self) -> &str {
+            &self.0.left
+        }
+
+        #[getter]
+        fn right(&self) -> &str {
+            &self.0.right
+        }
+
+        #[getter]
+        fn fix(&self) -> String {
+            self.0.fix()
+        }
+
+        fn __str__(&self) -> String {
+            self.0.to_string()
+        }
+
+        fn __repr__(&self) -> String {
+            format!("<Mismatch {} at {}>", self.0.cause.as_str(), self.0.path.as_deref().unwrap_or("the body"))
+        }
+    }
+
+    #[pyfunction]
+    fn rewrite_multipart<'py>(
+        py: Python<'py>,
+        body: Bound<'py, PyBytes>,
+        content_type: &str,
+    ) -> PyResult<(Bound<'py, PyBytes>, String, Option<String>)> {
+        match detached(&body, |bytes| multipart::rewrite(bytes, content_type)) {
+            Err(error) => Ok((body, content_type.to_owned(), Some(error.to_string()))),
+            Ok(rewrite) if rewrite.is_unchanged() => Ok((body, content_type.to_owned(), None)),
+            Ok(rewrite) => {
+                let out = super::convert::written(py, rewrite.len(), |sink| rewrite.write_to(sink))?;
+                Ok((out, rewrite.content_type.into_owned(), None))
+            }
+        }
+    }
+
+    #[pyfunction]
+    fn shrink<'py>(body: &Bound<'py, PyBytes>, content_type: ContentType, min_len: usize) -> Bound<'py, PyBytes> {
+        changed(body, |bytes| body::shrink(bytes, content_type.get(), Shrink { min_len, digest: false }))
+    }
+
+    #[pyfunction]
+    fn explain(
+        left: &Bound<'_, PyBytes>,
+        left_type: ContentType,
+        right: &Bound<'_, PyBytes>,
+        right_type: ContentType,
+    ) -> Mismatch {
+        Mismatch(diff::explain(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get()))
+    }
+
+    #[pyfunction]
+    fn first_difference(left: &[u8], right: &[u8]) -> Option<usize> {
+        diff::first_difference(left, right)
+    }
+
+    #[pyfunction]
+    fn mask<'py>(body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
+        changed(body, |bytes| volatile::mask(bytes, &volatile::Patterns::none()))
+    }
+
+    #[pyfunction]
+    fn key_fingerprint(headers: Vec<(String, String)>, query: &str) -> String {
+        fingerprint::key_fingerprint(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())), query)
+    }
+
+    #[pyfunction]
+    fn redact<'py>(body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
+        changed(body, secrets::redact)
+    }
+
+    #[pyfunction]
+    fn redact_keys<'py>(body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
+        changed(body, secrets::redact_keys)
+    }
+
+    #[pyfunction]
+    fn redact_uri(uri: &str) -> Cow<'_, str> {
+        secrets::redact_uri(uri)
+    }
+
+    #[pyfunction]
+    fn scan(body: &Bound<'_, PyBytes>) -> Vec<(&'static str, usize, usize)> {
+        detached(body, secrets::scan).into_iter().map(|found| (found.kind, found.start, found.end)).collect()
+    }
+
+    #[pyfunction]
+    fn is_secret_header(name: &str) -> bool {
+        secrets::is_secret_header(name)
+    }
+
+    #[pyfunction]
+    fn is_incidental_header(name: &str) -> bool {
+        secrets::is_incidental_header(name)
+    }
+
+    #[pyfunction]
+    fn sha256_hex(body: &Bound<'_, PyBytes>) -> String {
+        sink::hex(&detached(body, sink::sha256))
+    }
+}

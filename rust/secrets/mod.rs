@@ -65,6 +65,16 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
     redacted
 }
 
+/// `text` without the credentials that are known by their own shape, wherever they stand; `text` itself where there is none.
+///
+/// This is what an answer may lose: a member called `password` in a model's output is the answer, a vendor's key in it is a leak.
+#[must_use]
+pub fn redact_keys(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut hits = Vec::new();
+    token::find(text, &mut hits);
+    if hits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, &merged(hits))) }
+}
+
 /// A finding and, where it is not just [`REDACTED`], what takes its place.
 #[derive(Clone, Debug)]
 struct Hit {

@@ -1,0 +1,83 @@
+"""A test suite pays for each LLM call once, and can prove it.
+
+Nothing of vcrpy is imported before it is needed: ``import llm_vcr`` is paid by every test run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from llm_vcr import _core
+from llm_vcr.body import (
+    Rewritten,
+    canonical_body,
+    explain,
+    fingerprint,
+    key_fingerprint,
+    rewrite_multipart,
+    shrink_media,
+)
+from llm_vcr.errors import (
+    CassetteFileError,
+    ConfigError,
+    ConsumedBodyWarning,
+    LlmVcrError,
+    LlmVcrWarning,
+    NotSavedWarning,
+    UnsupportedBodyError,
+)
+from llm_vcr.request import materialize
+from llm_vcr.stores import open_store
+
+if TYPE_CHECKING:
+    from llm_vcr import matchers
+    from llm_vcr.persister import Persister
+    from llm_vcr.vcrpy_hooks import VCR, install, vcr_config
+
+Mismatch = _core.Mismatch
+
+__all__ = [
+    "VCR",
+    "CassetteFileError",
+    "ConfigError",
+    "ConsumedBodyWarning",
+    "LlmVcrError",
+    "LlmVcrWarning",
+    "Mismatch",
+    "NotSavedWarning",
+    "Persister",
+    "Rewritten",
+    "UnsupportedBodyError",
+    "canonical_body",
+    "explain",
+    "fingerprint",
+    "install",
+    "key_fingerprint",
+    "matchers",
+    "materialize",
+    "open_store",
+    "rewrite_multipart",
+    "shrink_media",
+    "vcr_config",
+]
+
+# What needs vcrpy, by the module it stands in; imported when first asked for.
+_LATER = {
+    "VCR": "llm_vcr.vcrpy_hooks",
+    "install": "llm_vcr.vcrpy_hooks",
+    "vcr_config": "llm_vcr.vcrpy_hooks",
+    "Persister": "llm_vcr.persister",
+    "matchers": "llm_vcr.matchers",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class, a function or a module
+    if name not in _LATER:
+        raise AttributeError(f"module 'llm_vcr' has no attribute {name!r}")
+    module = importlib.import_module(_LATER[name])
+    return module if name == "matchers" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
