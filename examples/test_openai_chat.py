@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -178,7 +178,7 @@ def test_retry_after_500(openai: OpenAI, answers: Answers) -> None:
 
 
 def test_prompt_with_time_and_id(openai: OpenAI, answers: Answers) -> None:
-    now = datetime.now(timezone.utc).isoformat()
+    now = datetime.now(UTC).isoformat()
     completion = openai.chat.completions.create(
         model=MODEL,
         messages=[

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn, fill, tokens
+from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn, arguments, tokens
 
 Event: TypeAlias = tuple[str | None, object]
 
@@ -66,7 +66,7 @@ def count_tokens(request: Request, turn: Turn) -> Reply:
 
 
 def messages(request: Request, turn: Turn) -> Reply:
-    """Text, or a tool call; thinking before it where asked; images in the prompt are told apart by the answer's hash."""
+    """Text, or a tool call; thinking before it where asked; the answer's hash tells two images apart."""
     asked = request.json
     if not isinstance(asked.get("messages"), list) or not asked["messages"]:
         raise BadRequest("messages: at least one message is required")
@@ -115,7 +115,7 @@ def _content(asked: dict[str, Any], turn: Turn) -> list[dict[str, Any]]:
     last = asked["messages"][-1].get("content")
     returned = isinstance(last, list) and any(block.get("type") == "tool_result" for block in last)
     if tools and not returned and (asked.get("tool_choice") or {}).get("type") != "none":
-        value = fill(tools[0]["input_schema"], turn)
+        value = arguments(tools[0]["input_schema"], turn)
         content.append({"type": "tool_use", "id": turn.ident("toolu_01", 22), "name": tools[0]["name"], "input": value})
     else:
         content.append({"type": "text", "text": turn.answer})

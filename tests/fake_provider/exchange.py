@@ -98,7 +98,7 @@ class Request:
         if self.media_type != "multipart/form-data" or not isinstance(boundary, str):
             raise BadRequest(f"multipart/form-data with a boundary was expected, not {self.media_type!r}")
         delimiter = b"\r\n--" + boundary.encode()
-        head, *sections = (b"\r\n" + self.body).split(delimiter)
+        _, *sections = (b"\r\n" + self.body).split(delimiter)
         if not sections or not sections[-1].startswith(b"--"):
             raise BadRequest("the multipart body has no closing delimiter")
         return tuple(_part(section) for section in sections[:-1])
@@ -220,15 +220,20 @@ def tokens(value: object) -> int:
     return max(1, len(json.dumps(value, ensure_ascii=False)) // 4)
 
 
-def fill(schema: Mapping[str, Any], turn: Turn) -> Any:
-    """A value that fits a JSON schema, made of this turn's answer."""
+def arguments(schema: Mapping[str, Any] | None, turn: Turn) -> dict[str, Any]:
+    """Arguments of a tool call that fit the tool's JSON schema."""
+    filled: dict[str, Any] = _fill({"type": "object", **(schema or {})}, turn)
+    return filled
+
+
+def _fill(schema: Mapping[str, Any], turn: Turn) -> Any:
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
         case "object":
-            return {name: fill(inner, turn) for name, inner in schema.get("properties", {}).items()}
+            return {name: _fill(inner, turn) for name, inner in schema.get("properties", {}).items()}
         case "array":
-            return [fill(schema.get("items", {}), turn)]
+            return [_fill(schema.get("items", {}), turn)]
         case "integer":
             return turn.number
         case "number":

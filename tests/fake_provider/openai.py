@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from tests.fake_provider.exchange import BadRequest, Part, Reply, Request, Turn, fill, tokens
+from tests.fake_provider.exchange import BadRequest, Part, Reply, Request, Turn, arguments, tokens
 from tests.fake_provider.media import noise_png, silent_mp3, tone_wav
 
 Event: TypeAlias = tuple[str | None, object]
@@ -181,8 +181,7 @@ def _chat_tool_calls(asked: dict[str, Any], turn: Turn) -> list[dict[str, Any]]:
     tools = [tool["function"] for tool in asked.get("tools") or [] if tool.get("type") == "function"]
     if not tools or asked.get("tool_choice") == "none" or asked["messages"][-1].get("role") == "tool":
         return []
-    arguments = json.dumps(fill(tools[0].get("parameters", {}), turn))
-    function = {"name": tools[0]["name"], "arguments": arguments}
+    function = {"name": tools[0]["name"], "arguments": json.dumps(arguments(tools[0].get("parameters"), turn))}
     return [{"id": turn.ident("call_"), "type": "function", "function": function}]
 
 
@@ -198,11 +197,11 @@ def _chat_events(
 
     if calls:
         call = calls[0]
-        arguments = call["function"]["arguments"]
+        text = call["function"]["arguments"]
         opening = call | {"index": 0, "function": {"name": call["function"]["name"], "arguments": ""}}
         yield chunk({"role": "assistant", "content": None, "tool_calls": [opening]})
-        for start in range(0, len(arguments), 12):
-            piece = {"index": 0, "function": {"arguments": arguments[start : start + 12]}}
+        for start in range(0, len(text), 12):
+            piece = {"index": 0, "function": {"arguments": text[start : start + 12]}}
             yield chunk({"tool_calls": [piece]})
         yield chunk({}, "tool_calls")
     else:
@@ -285,7 +284,7 @@ def _output(asked: dict[str, Any], turn: Turn) -> list[dict[str, Any]]:
                 "id": turn.ident("fc_", 48),
                 "call_id": turn.ident("call_"),
                 "name": functions[0]["name"],
-                "arguments": json.dumps(fill(functions[0].get("parameters") or {}, turn)),
+                "arguments": json.dumps(arguments(functions[0].get("parameters"), turn)),
                 "status": "completed",
             }
         )
@@ -330,10 +329,10 @@ def _response_events(response: dict[str, Any], turn: Turn) -> Iterator[Event]:
             yield event("response.output_text.done", text=turn.answer, logprobs=[], **place)
             yield event("response.content_part.done", part=part, **place)
         elif item["type"] == "function_call":
-            arguments = item["arguments"]
-            for start in range(0, len(arguments), 12):
-                yield event("response.function_call_arguments.delta", delta=arguments[start : start + 12], **place)
-            yield event("response.function_call_arguments.done", arguments=arguments, name=item["name"], **place)
+            text = item["arguments"]
+            for start in range(0, len(text), 12):
+                yield event("response.function_call_arguments.delta", delta=text[start : start + 12], **place)
+            yield event("response.function_call_arguments.done", arguments=text, name=item["name"], **place)
         yield event("response.output_item.done", output_index=index, item=item)
     yield event("response.completed", response=response)
 
