@@ -65,6 +65,7 @@ class StandIn:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.fake_provider", "--announce", str(announce), "--log", str(self.log)],
             cwd=REPOSITORY,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         )
         deadline = time.monotonic() + 30
         while not announce.exists():

@@ -107,6 +107,13 @@ class Request:
         """The parts with one of these names that are files."""
         return [part for part in self.parts if part.name in names and part.filename is not None]
 
+    def file(self, name: str) -> Part:
+        """The one file of that name, which must not be empty."""
+        files = self.files(name)
+        if len(files) != 1 or not files[0].payload:
+            raise BadRequest(f"one file named {name!r}, not empty, was expected, and {len(files)} came")
+        return files[0]
+
     def fields(self) -> dict[str, str]:
         """The plain fields of a multipart body."""
         return {part.name: part.text for part in self.parts if part.filename is None}

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from tests.fake_provider.exchange import BadRequest, Part, Reply, Request, Turn, arguments, tokens
-from tests.fake_provider.media import noise_png, silent_mp3, tone_wav
+from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn, arguments, tokens
+from tests.fake_provider.openai_media import drawing, edit_images, embeddings, generate_images, speak, transcribe
 
 Event: TypeAlias = tuple[str | None, object]
 
@@ -79,7 +77,7 @@ class OpenAI:
         raise BadRequest(f"Unknown request URL: {request.method} {request.path}.", 404)
 
     def _upload(self, request: Request, turn: Turn) -> Reply:
-        file = _one(request, "file")
+        file = request.file("file")
         entry = {
             "id": turn.ident("file-"),
             "object": "file",
@@ -119,13 +117,6 @@ def list_models(request: Request, turn: Turn) -> Reply:
     names = ("gpt-6-luna", "gpt-image-2", "gpt-4o-transcribe", "text-embedding-3-small")
     models = [{"id": name, "object": "model", "created": 1_790_000_000, "owned_by": "openai"} for name in names]
     return Reply.json({"object": "list", "data": models})
-
-
-def _one(request: Request, name: str) -> Part:
-    files = request.files(name)
-    if len(files) != 1 or not files[0].payload:
-        raise BadRequest(f"one file named {name!r}, not empty, was expected, and {len(files)} came")
-    return files[0]
 
 
 # Chat completions
@@ -272,7 +263,7 @@ def _output(asked: dict[str, Any], turn: Turn) -> list[dict[str, Any]]:
                 "type": "image_generation_call",
                 "id": turn.ident("ig_", 48),
                 "status": "completed",
-                "result": _drawing(size, turn, 0),
+                "result": drawing(size, turn, 0),
             }
         )
     functions = [tool for tool in tools if tool.get("type") == "function"]
@@ -335,165 +326,3 @@ def _response_events(response: dict[str, Any], turn: Turn) -> Iterator[Event]:
             yield event("response.function_call_arguments.done", arguments=text, name=item["name"], **place)
         yield event("response.output_item.done", output_index=index, item=item)
     yield event("response.completed", response=response)
-
-
-# Embeddings
-
-
-def embeddings(request: Request, turn: Turn) -> Reply:
-    """Unit vectors, in base64 (little-endian float32) where asked: the SDK does ask, unless told otherwise."""
-    asked = request.json
-    given = asked.get("input")
-    if not given:
-        raise BadRequest("Missing required parameter: 'input'.")
-    inputs = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
-    model = str(asked.get("model"))
-    dimensions = int(asked.get("dimensions") or (3072 if model.endswith("large") else 1536))
-    data = []
-    for index, text in enumerate(inputs):
-        vector = _unit_vector(dimensions, turn, f"{index} {text}")
-        packed = struct.pack(f"<{dimensions}f", *vector)
-        as_text = asked.get("encoding_format") == "base64"
-        floats = list(struct.unpack(f"<{dimensions}f", packed))
-        embedding = base64.b64encode(packed).decode() if as_text else floats
-        data.append({"object": "embedding", "index": index, "embedding": embedding})
-    used = tokens(inputs)
-    return Reply.json(
-        {"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": used, "total_tokens": used}}
-    )
-
-
-def _unit_vector(dimensions: int, turn: Turn, purpose: str) -> list[float]:
-    source = turn.random(purpose)
-    values = [source.gauss(0, 1) for _ in range(dimensions)]
-    length = math.sqrt(sum(value * value for value in values))
-    return [value / length for value in values]
-
-
-# Images
-
-
-def generate_images(request: Request, turn: Turn) -> Reply:
-    """`n` images of the size asked for, as `b64_json`; streamed with partial images where asked."""
-    asked = request.json
-    if not asked.get("prompt"):
-        raise BadRequest("Missing required parameter: 'prompt'.")
-    return _images(asked, turn, note=None)
-
-
-def edit_images(request: Request, turn: Turn) -> Reply:
-    """The same from a multipart form; `revised_prompt` tells what each file was when it arrived."""
-    files = request.files("image", "image[]", "mask")
-    if not [file for file in files if file.name != "mask"]:
-        raise BadRequest("Missing required parameter: 'image'.")
-    for file in files:
-        if not file.payload:
-            raise BadRequest(f"Invalid image file: {file.filename!r} is empty.")
-    asked: dict[str, Any] = dict(request.fields())
-    if not asked.get("prompt"):
-        raise BadRequest("Missing required parameter: 'prompt'.")
-    asked["stream"] = asked.get("stream") == "true"
-    return _images(asked, turn, note="; ".join([turn.answer, *(file.describe() for file in files)]))
-
-
-def _images(asked: dict[str, Any], turn: Turn, note: str | None) -> Reply:
-    size = str(asked.get("size") or "auto")
-    size = "1024x1024" if size == "auto" else size
-    # Before the first byte: a stream that has begun has no status left to say it with.
-    _sides(size)
-    if asked.get("output_format", "png") != "png":
-        raise BadRequest("The stand-in draws PNG only.")
-    text, drawn = tokens(asked["prompt"]), 1024 * int(asked.get("n") or 1)
-    common = {"background": "opaque", "output_format": "png", "quality": "medium", "size": size}
-    usage = {
-        "input_tokens": text,
-        "input_tokens_details": {"text_tokens": text, "image_tokens": 0},
-        "output_tokens": drawn,
-        "total_tokens": text + drawn,
-    }
-    if asked.get("stream"):
-        kind = "image_edit" if note else "image_generation"
-        partial = int(asked.get("partial_images") or 0)
-        return Reply.events(_image_events(kind, common, usage, partial, turn))
-    data = []
-    for index in range(int(asked.get("n") or 1)):
-        image = {"b64_json": _drawing(size, turn, index)}
-        data.append(image | {"revised_prompt": note} if note else image)
-    return Reply.json({"created": int(time.time()), **common, "data": data, "usage": usage})
-
-
-def _image_events(
-    kind: str, common: dict[str, Any], usage: dict[str, Any], partial: int, turn: Turn
-) -> Iterator[Event]:
-    fields = common | {"created_at": int(time.time())}
-    for index in range(partial):
-        name = f"{kind}.partial_image"
-        image = {"b64_json": _drawing(common["size"], turn, index + 100), "partial_image_index": index}
-        yield name, {"type": name, **fields, **image}
-    name = f"{kind}.completed"
-    yield name, {"type": name, **fields, "b64_json": _drawing(common["size"], turn, 0), "usage": usage}
-
-
-def _drawing(size: str, turn: Turn, index: int) -> str:
-    return base64.b64encode(noise_png(*_sides(size), turn.random(f"image {index}"))).decode()
-
-
-def _sides(size: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", size)
-    if match is None:
-        raise BadRequest(f"Invalid value: {size!r}. Supported values are WIDTHxHEIGHT and 'auto'.")
-    return int(match[1]), int(match[2])
-
-
-# Audio
-
-
-def transcribe(request: Request, turn: Turn) -> Reply:
-    """A text that names the file as it arrived; json, text, verbose_json, or streamed."""
-    file = _one(request, "file")
-    fields = request.fields()
-    text = f"{turn.answer} Heard {file.describe()}."
-    usage = {
-        "type": "tokens",
-        "input_tokens": 100,
-        "input_token_details": {"text_tokens": 0, "audio_tokens": 100},
-        "output_tokens": tokens(text),
-        "total_tokens": 100 + tokens(text),
-    }
-    if fields.get("stream") == "true":
-        return Reply.events(_transcript_events(text, usage))
-    match fields.get("response_format", "json"):
-        case "text":
-            return Reply(f"{text}\n".encode(), "text/plain; charset=utf-8")
-        case "verbose_json":
-            verbose = {"task": "transcribe", "language": "english", "duration": 1.5, "text": text, "segments": []}
-            return Reply.json(verbose | {"usage": {"type": "duration", "seconds": 2}})
-        case "json":
-            return Reply.json({"text": text, "usage": usage})
-        case other:
-            raise BadRequest(f"response_format {other!r} is not known to the stand-in.")
-
-
-def _transcript_events(text: str, usage: dict[str, Any]) -> Iterator[Event]:
-    for word in re.findall(r"\S+\s*", text):
-        yield None, {"type": "transcript.text.delta", "delta": word, "logprobs": []}
-    yield None, {"type": "transcript.text.done", "text": text, "logprobs": [], "usage": usage}
-
-
-def speak(request: Request, turn: Turn) -> Reply:
-    """Audio in the format asked for, sent in pieces: MP3 with the answer in its tag, WAV of a pitch of its own."""
-    asked = request.json
-    if not asked.get("input"):
-        raise BadRequest("Missing required parameter: 'input'.")
-    match asked.get("response_format", "mp3"):
-        case "mp3":
-            return Reply(_pieces(silent_mp3(400, turn.answer)), "audio/mpeg")
-        case "wav":
-            return Reply(_pieces(tone_wav(3, 200 + turn.random("pitch").random() * 600)), "audio/wav")
-        case other:
-            raise BadRequest(f"response_format {other!r} is not known to the stand-in.")
-
-
-def _pieces(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), 8192):
-        yield data[start : start + 8192]
