@@ -29,7 +29,7 @@ MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "llm_body", "ll
 INTERNALS = {
     "vcr.config:VCR": ("get_merged_config", "_use_cassette", "register_matcher", "register_persister"),
     "vcr.cassette:Cassette": ("_load", "_save", "_responses", "append", "can_play_response_for", "play_response", "load", "write_protected"),
-    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_args_getter"),
+    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
     "vcr.stubs": ("Request",),
