@@ -26,7 +26,8 @@ impl<'a> ContentType<'a> {
         let end = memchr::memchr(b';', bytes).unwrap_or(bytes.len());
         let essence = trim(bytes, 0..end);
         let mut halves = bytes[essence.clone()].split(|&b| b == b'/');
-        let is_pair = halves.next().is_some_and(is_token) && halves.next().is_some_and(is_token) && halves.next().is_none();
+        let is_pair =
+            halves.next().is_some_and(is_token) && halves.next().is_some_and(is_token) && halves.next().is_none();
         if !is_pair {
             return Err(Error::new(ErrorKind::BadContentType, essence.start));
         }

@@ -197,7 +197,9 @@ fn edits<'a>(body: &'a [u8], structure: &Structure, series: usize) -> Vec<Edit<'
         {
             edits.push(Edit { range, text: bytes_of(header.with_boundary(&name)) });
         }
-        edits.extend(stated_length(body, multipart).map(|(range, _)| Edit { text: Cow::Borrowed(&body[range.clone()]), range }));
+        edits.extend(
+            stated_length(body, multipart).map(|(range, _)| Edit { text: Cow::Borrowed(&body[range.clone()]), range }),
+        );
     }
     if structure.multiparts.len() > 1 {
         edits.sort_by_key(|edit| edit.range.start);

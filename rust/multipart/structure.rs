@@ -64,9 +64,7 @@ impl Structure {
                 Err(_) => read.leaves.push(part),
             }
         }
-        if read.multiparts.len() > 1 {
-            read.leaves.sort_by_key(|leaf| leaf.payload.start);
-        }
+        read.leaves.sort_by_key(|leaf| leaf.payload.start);
         Ok(read)
     }
 
