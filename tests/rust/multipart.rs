@@ -260,7 +260,11 @@ fn check(body: &[u8], content_type: &str) -> Result<(), TestCaseError> {
         let payloads = |body: &[u8], content_type: &str| -> Vec<Vec<u8>> {
             parts(body, content_type).unwrap().iter().map(|part| part.payload.to_vec()).collect()
         };
-        prop_assert_eq!(payloads(body, content_type), payloads(&out, &out_type));
+        let seen = payloads(body, content_type);
+        prop_assert_eq!(&seen, &payloads(&out, &out_type));
+        let plan = rewrite(body, content_type).unwrap();
+        let pieces = plan.pieces().iter().filter(|piece| matches!(piece, Piece::Payload { .. }));
+        prop_assert_eq!(pieces.map(|piece| piece.bytes().to_vec()).collect::<Vec<_>>(), seen);
     }
     Ok(())
 }
@@ -305,7 +309,8 @@ proptest! {
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), 0_usize..4, token()), 0..4),
     ) {
         let mut names = ["bb", "a b", "b'()+_,-./:=?", "llm-vcr-1-boundary", "llm-vcr-boundary"].iter().cycle();
-        let mut body = write(&parts, "b", if lf { "\n" } else { "\r\n" }, lf, &mut || (*names.next().unwrap()).to_owned());
+        let mut next = || (*names.next().unwrap()).to_owned();
+        let mut body = write(&parts, "b", if lf { "\n" } else { "\r\n" }, lf, &mut next);
         for (place, removed, added) in changes {
             let start = place.index(body.len() + 1);
             let end = (start + removed).min(body.len());
