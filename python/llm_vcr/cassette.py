@@ -46,6 +46,8 @@ class Counts:
     """Of the played and repeated: only equal when volatile tokens are masked."""
     recorded: int = 0
     """Of the live: their answer is kept in the cassette."""
+    shrunk: int = 0
+    """Bodies kept with small media in place of the full ones."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.counts = Counts()
         self.refused_to_keep: list[str] = []
         """Why answers are not in the cassette, one word or sentence each."""
+        self.notes: list[str] = []
+        """What a user should know of this cassette."""
+        if not self._compares_bodies():
+            self.notes.append("match_on has no body: a changed prompt would be given the recorded answer (add 'llm_body')")
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
@@ -97,6 +103,21 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._user_filter = self._before_record_request
+
+    def _compares_bodies(self) -> bool:
+        matchers = self.policy.filters.matchers
+        known = (matchers.body, matchers.request, vcr_matchers.body, vcr_matchers.raw_body)
+        # A matcher of the user's own may well look at the body: only vcrpy's and ours are known not to.
+        return any(one in known or (one not in _KEYS and one not in (matchers.key, vcr_matchers.headers)) for one in self._match_on)
+
+    def why_not_kept(self) -> list[str]:
+        """Why calls were made, or refused, without their answer being stored."""
+        reasons = list(self.refused_to_keep)
+        if self.counts.recorded and self.gate is not None:
+            reasons.append(self.gate)
+        if self.counts.refused:
+            reasons.append(f"refused: not in the cassette, and record mode {self.record_mode.value} records nothing")
+        return reasons
 
     # --- loading
 
@@ -237,7 +258,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
-            self.data.append((filters.keep_request(prepared), kept))
+            stored = filters.keep_request(prepared)
+            self.counts.shrunk += (stored is not prepared) + filters.is_shrunk(kept)
+            self.data.append((stored, kept))
             self.counts.recorded += 1
             self.dirty = True
 

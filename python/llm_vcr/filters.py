@@ -60,7 +60,7 @@ class Filters:
         """The prepared request as it is stored: its media as a small file that tells type, length and SHA-256 of the full one."""
         if prepared.stored or prepared.unsupported or self.settings.media == "keep" or not prepared._body:
             return prepared
-        small = self.matchers.rules.shrink_request(prepared._body, prepared._body_type, MEDIA_MIN)
+        small = self.matchers.rules.shrink_request(prepared._body, prepared.body_type, MEDIA_MIN)
         if small is prepared._body:
             return prepared
         kept: Request = copy.deepcopy(prepared)
@@ -124,7 +124,7 @@ class Filters:
     def _clean_body(self, request: Request) -> None:
         """Secrets out of a body, and its boundary fixed."""
         body = _core.redact(request._body)
-        content_type = request._body_type
+        content_type = request.body_type
         if content_type is not None:
             body, fixed, _ = _core.rewrite_multipart(body, content_type)
             if fixed != content_type:

@@ -1,0 +1,64 @@
+"""The pytest plugin: hooks only. What they need is imported when a run turns llm_vcr on; a run that does not pays for this file.
+
+Who wins, strongest first: ``LLM_VCR_DISABLE``, ``@pytest.mark.llm_vcr``, the command line, the environment, ``@pytest.mark.vcr``, the
+fixture ``vcr_config``, the ini file.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_vcr import config as settings
+from llm_vcr.errors import ConfigError
+
+_MARKER = (
+    "llm_vcr(off=None, **settings): give this test a cassette of llm_vcr, under settings of its own "
+    "(media, ttl, ignore, mask, credential, status, record_mode …), or none, with the reason (off=...)."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer each setting as an option and in the ini file."""
+    group = parser.getgroup("llm_vcr", "LLM calls: recorded once, replayed for free")
+    for row in settings.TABLE.values():
+        parser.addini(row.ini, row.help, type="linelist" if row.many else "string", default=None)
+        if row.name == "mode":
+            group.addoption(row.flag, dest=row.ini, nargs="?", const="auto", default=None, help=row.help)
+        else:
+            group.addoption(row.flag, dest=row.ini, default=None, help=row.help)
+    group.addoption("--llm-vcr-verbose", action="store_true", default=False, help="name the verdict of every test in the summary")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings, and register everything else only if they say so."""
+    config.addinivalue_line("markers", _MARKER)
+    try:
+        _reject_unknown(config)
+        chosen = settings.read(
+            ini={name: value for name, row in settings.TABLE.items() if (value := config.getini(row.ini)) is not None},
+            flags={name: value for name, row in settings.TABLE.items() if (value := config.getoption(row.ini, None)) is not None},
+        )
+    except ConfigError as error:
+        raise pytest.UsageError(f"llm_vcr: {error}") from None
+    if chosen.mode == "off" or settings.disabled():
+        return
+    if not config.pluginmanager.has_plugin("recording"):
+        raise pytest.UsageError(f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)")
+    from llm_vcr.pytest_plugin.session import Session
+
+    config.pluginmanager.register(Session(config, chosen), "llm_vcr_session")
+
+
+def _reject_unknown(config: pytest.Config) -> None:
+    """A misspelt key in the ini file would otherwise be a setting that is silently not in force."""
+    known = {row.ini for row in settings.TABLE.values()}
+    for key, value in config.inicfg.items():
+        if key.startswith("llm_vcr") and key not in known:
+            settings.lookup(key.removeprefix("llm_vcr_"), key)
+            raise ConfigError(key, value, f"a known setting, one of {', '.join(sorted(known))}")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say in one line what is in force."""
+    session = config.pluginmanager.get_plugin("llm_vcr_session")
+    return session.header() if session is not None else []
