@@ -250,16 +250,18 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         if prepared is None:
             return
         filters = self.policy.filters
+        kept, shrunk = None, False
         reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
         if reason is None:
-            kept = self._before_record_response(filters.keep_response(copy.deepcopy(response)))
+            kept, shrunk = filters.keep_response(copy.deepcopy(response))
+            kept = self._before_record_response(kept)
             reason = "dropped by before_record_response" if kept is None else None
         with self._lock:
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
             stored = filters.keep_request(prepared)
-            self.counts.shrunk += (stored is not prepared) + filters.is_shrunk(kept)
+            self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
             self.counts.recorded += 1
             self.dirty = True

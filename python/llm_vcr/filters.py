@@ -74,8 +74,9 @@ class Filters:
             return None
         return f"status {code}"
 
-    def keep_response(self, response: dict[str, Any]) -> dict[str, Any]:
-        """The answer as it is stored: decoded, without what identifies a run or an account, its media as a small file."""
+    def keep_response(self, response: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The answer as it is stored: decoded, without what identifies a run or an account, its media as a small file (told beside it)."""
+        shrunk = False
         kept: dict[str, Any] = decode_response(response) if _is_encoded(response) else copy.copy(response)
         headers = {name: values for name, values in kept.get("headers", {}).items() if not _core.is_incidental_header(text(name))}
         kept["headers"] = headers
@@ -86,12 +87,13 @@ class Filters:
         if isinstance(data, bytes) and data:
             clean = _core.redact_keys(data)
             if self.settings.media == "shrink":
-                clean = _core.shrink(clean, header(headers, "content-type"), MEDIA_MIN)
+                small = _core.shrink(clean, header(headers, "content-type"), MEDIA_MIN)
+                shrunk, clean = small is not clean, small
             if clean is not body["string"]:
                 kept["body"] = {**body, "string": clean}
                 for name in [name for name in headers if text(name).lower() == "content-length"]:
                     headers[name] = [str(len(clean))]
-        return kept
+        return kept, shrunk
 
     def is_provider(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
         """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
@@ -105,7 +107,7 @@ class Filters:
 
     def before_record_response(self, response: Any) -> Any:  # noqa: ANN401 - vcrpy's response
         """`keep_response`, for vcrpy. It never drops one: at load that would delete a stored episode."""
-        return response if isinstance(response, StoredResponse) or not isinstance(response, dict) else self.keep_response(response)
+        return response if isinstance(response, StoredResponse) or not isinstance(response, dict) else self.keep_response(response)[0]
 
     def after_load_interaction(self, request: Any, response: Any) -> tuple[Request, Any]:  # noqa: ANN401 - vcrpy's types
         """Mark what comes out of a cassette, so that the filters leave it alone."""

@@ -1,0 +1,84 @@
+# Everything a contributor or CI runs. It needs python3 (3.11 or newer), cargo and make, and installs the rest into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CARGO ?= cargo
+FUZZ_CASES ?= 1000000
+XDIST ?= auto
+
+RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock
+STAMPS := $(VENV)/.stamps
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-stock test test-rust test-python lint format fuzz bench wheel clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: build $(STAMPS)/demo  ## record the example suite, stop the provider, replay it
+	$(BIN)/python examples/demo.py
+
+demo-stock: build $(STAMPS)/demo  ## the same suite with stock vcrpy and pytest-recording, to compare
+	$(BIN)/python examples/demo.py --stock
+
+test: lint test-rust test-python  ## everything a contributor needs before a push
+
+test-rust:  ## the core's tests; they need no Python
+	$(CARGO) test
+
+test-python: build $(STAMPS)/test  ## the Python tests, in parallel
+	$(BIN)/python -m pytest -n $(XDIST)
+
+lint: build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/components  ## formats, lints and types of both languages
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets --features python,abi3 -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest llm_vcr._core
+
+format: $(STAMPS)/lint $(STAMPS)/components  ## put both languages into form
+	$(CARGO) fmt
+	$(BIN)/ruff check --fix-only --silent .
+	$(BIN)/ruff format .
+
+fuzz:  ## random and mutated bodies through every entry of the core (FUZZ_CASES of them each)
+	FUZZ_CASES=$(FUZZ_CASES) $(CARGO) test --release --test core fuzz -- --nocapture
+
+bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain Python way, in one run
+	$(BIN)/python -m benches.python.table
+
+wheel: $(STAMPS)/build  ## the sdist, and a wheel built from it, into dist/
+	rm -rf dist
+	$(BIN)/maturin build --release --sdist --out dist
+
+clean:  ## remove what was built
+	rm -rf $(VENV) target dist python/llm_vcr/*.so
+
+# --- what the targets above stand on
+
+.PHONY: build
+build: $(STAMPS)/core
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "llm_vcr needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0])'
+	@# Debian's python3 comes without venv.
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); } \
+		|| { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv) and try again" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/build $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+# An older extension of another kind of build would be imported in place of the new one.
+$(STAMPS)/core: $(RUST) pyproject.toml $(STAMPS)/build
+	rm -f python/llm_vcr/*.so
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet
+	@touch $@
+
+$(STAMPS)/components: $(STAMPS)/venv
+	$(CARGO) clippy --version >/dev/null 2>&1 && $(CARGO) fmt --version >/dev/null 2>&1 || rustup component add clippy rustfmt
+	@touch $@
