@@ -223,9 +223,7 @@ def compare_answers(first: Run, second: Run) -> tuple[int, list[tuple[str, str, 
         if name.endswith(".answers"):
             differing = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), -1)
             if before != after:
-                shown = (
-                    (before[differing][:300], after[differing][:300]) if differing >= 0 else (len(before), len(after))
-                )
+                shown = (before[differing][:300], after[differing][:300]) if differing >= 0 else (len(before), len(after))
                 fail(f"{test}: the second run's answer is not the first one's: {shown[0]!r} became {shown[1]!r}")
             count += len(before)
             continue
@@ -271,9 +269,7 @@ def demo(folder: Path) -> None:
         calls = provider.calls()
         require_passed(first, "first")
         if not any(counts.verdict for counts in first.tests.values()):
-            fail(
-                "no test of the first run carries counts: llm_vcr is not installed for this Python, or is switched off"
-            )
+            fail("no test of the first run carries counts: llm_vcr is not installed for this Python, or is switched off")
         provider.stop()
         if not provider.is_closed():
             fail(f"the stand-in was stopped, but port {provider.port} still takes connections")
@@ -350,8 +346,7 @@ def stock(folder: Path) -> None:
 
     kinds = [f"{call['method']} {re.sub('file-[0-9a-f]+', '{id}', call['path'])}" for call in calls]
     rows: list[tuple[str, ...]] = [("call", "1st live", "2nd live", "")]
-    for kind in sorted(set(kinds)):
-        rows.append((kind, str(kinds[:made].count(kind)), str(kinds[made:].count(kind)), ""))
+    rows += [(kind, str(kinds[:made].count(kind)), str(kinds[made:].count(kind)), "") for kind in sorted(set(kinds))]
     print()
     table(rows)
     print()

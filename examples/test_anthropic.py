@@ -49,9 +49,7 @@ def test_image(anthropic: Anthropic, answers: Answers, photo: bytes) -> None:
     answers.add(anthropic.messages.create(model=MODEL, max_tokens=200, messages=image_prompt(photo)))
 
 
-async def test_two_images_async(
-    async_anthropic: AsyncAnthropic, answers: Answers, photo: bytes, second_photo: bytes
-) -> None:
+async def test_two_images_async(async_anthropic: AsyncAnthropic, answers: Answers, photo: bytes, second_photo: bytes) -> None:
     told = await asyncio.gather(
         async_anthropic.messages.create(model=MODEL, max_tokens=200, messages=image_prompt(photo)),
         async_anthropic.messages.create(model=MODEL, max_tokens=200, messages=image_prompt(second_photo)),

@@ -15,15 +15,11 @@ def test_transcription(openai: OpenAI, answers: Answers, speech: bytes) -> None:
     answers.add(response)
 
 
-async def test_transcription_open_file_async(
-    async_openai: AsyncOpenAI, answers: Answers, speech: bytes, tmp_path: Path
-) -> None:
+async def test_transcription_open_file_async(async_openai: AsyncOpenAI, answers: Answers, speech: bytes, tmp_path: Path) -> None:
     path = tmp_path / "speech.wav"
     path.write_bytes(speech)
     with path.open("rb") as file:
-        text = await async_openai.audio.transcriptions.create(
-            model=MODEL, file=file, language="de", response_format="text"
-        )
+        text = await async_openai.audio.transcriptions.create(model=MODEL, file=file, language="de", response_format="text")
     assert "speech.wav" in text
     answers.add(text)
 

@@ -50,18 +50,14 @@ async def test_chat_async(async_openai: AsyncOpenAI, answers: Answers) -> None:
 
 
 def test_raw_response(openai: OpenAI, answers: Answers) -> None:
-    raw = openai.chat.completions.with_raw_response.create(
-        model=MODEL, messages=[{"role": "user", "content": "Show me the bytes."}]
-    )
+    raw = openai.chat.completions.with_raw_response.create(model=MODEL, messages=[{"role": "user", "content": "Show me the bytes."}])
     assert raw.headers["content-type"] == "application/json"
     answers.add(raw.content)
 
 
 @pytest.mark.parametrize("style", ["terse/polite", "terse:polite"])
 def test_style(openai: OpenAI, answers: Answers, style: str) -> None:
-    completion = openai.chat.completions.create(
-        model=MODEL, messages=[{"role": "user", "content": f"Say hello, {style}."}]
-    )
+    completion = openai.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": f"Say hello, {style}."}])
     answers.add(completion)
 
 

@@ -34,9 +34,7 @@ async def test_generate_two_async(async_openai: AsyncOpenAI, answers: Answers) -
 
 def test_generate_stream(openai: OpenAI, answers: Answers) -> None:
     kinds = []
-    for event in openai.images.generate(
-        model=MODEL, prompt="A cow on a meadow", size="512x512", stream=True, partial_images=1
-    ):
+    for event in openai.images.generate(model=MODEL, prompt="A cow on a meadow", size="512x512", stream=True, partial_images=1):
         kinds.append(event.type)
         answers.media(base64.b64decode(event.b64_json, validate=True))
         answers.add(event, without={"b64_json"})
@@ -76,9 +74,7 @@ async def test_edit_two_with_mask_async(
 def test_edit_retry_after_500(openai: OpenAI, answers: Answers, photo: bytes) -> None:
     file = io.BytesIO(photo)
     file.name = "retry.png"
-    response = openai.images.edit(
-        model=MODEL, image=file, prompt="Please fail once with 500, then add gloves", size="1024x1024"
-    )
+    response = openai.images.edit(model=MODEL, image=file, prompt="Please fail once with 500, then add gloves", size="1024x1024")
     # The second attempt sent the whole file again.
     assert response.data is not None
     assert f"{len(photo)} bytes" in (response.data[0].revised_prompt or "")

@@ -72,7 +72,7 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class, a function or a module
+def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'llm_vcr' has no attribute {name!r}")
     module = importlib.import_module(_LATER[name])

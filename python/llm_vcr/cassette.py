@@ -83,7 +83,7 @@ class Policy:
 class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     """A `vcr.cassette.Cassette` under a `Policy`."""
 
-    def __init__(self, *, policy: Policy, allow_playback_repeats: bool = True, **arguments: Any) -> None:  # noqa: ANN401 - vcrpy's keywords
+    def __init__(self, *, policy: Policy, allow_playback_repeats: bool = True, **arguments: Any) -> None:
         """Make an empty cassette under ``policy``; `load` makes and loads one."""
         # vcrpy's own replay loop would also repeat what was recorded a moment ago; ours does not use it.
         super().__init__(allow_playback_repeats=False, **arguments)
@@ -122,7 +122,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     # --- loading
 
     @classmethod
-    def load(cls, **arguments: Any) -> Cassette:  # noqa: ANN401 - vcrpy's keywords
+    def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
         if made.policy.on_open is not None:
@@ -153,7 +153,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     # --- what the client asks
 
-    def filter_request(self, request: Any) -> Request | None:  # noqa: ANN401 - any vcrpy request
+    def filter_request(self, request: Any) -> Request | None:
         """The request as it is compared and kept, or ``None`` for one that is none of the cassette's business. Computed once."""
         seen = (request._body if hasattr(request, "_body") else None, request.uri, request.method, tuple(request.headers.items()))
         cached = getattr(request, "_llm_vcr_prepared", None)
@@ -172,7 +172,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         filtered = self._user_filter(request)
         return None if filtered is None else Request.of(filtered)
 
-    def can_play_response_for(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+    def can_play_response_for(self, request: Any) -> bool:
         """Whether the cassette has the answer. If so it is this request's from now on, whoever asks meanwhile."""
         prepared = self.filter_request(request)
         if prepared is None:
@@ -193,13 +193,15 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                     self.counts.live += 1
         return False
 
-    def play_response(self, request: Any) -> Any:  # noqa: ANN401 - vcrpy's types
+    def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
         prepared = self.filter_request(request)
         with self._lock:
             turn = getattr(request, "_llm_vcr_turn", None) or (self._find(prepared) if prepared is not None else None)
             if turn is None:
-                raise UnhandledHTTPRequestError(f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for")
+                raise UnhandledHTTPRequestError(
+                    f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
+                )
             request._llm_vcr_turn = None
             self._reserved.add(turn.index)
             stored, response = self.data[turn.index]
@@ -212,13 +214,13 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         # Clients change what they are given (vcrpy's urllib3 stub deletes a header); the next one must not see that.
         return {**response, "headers": dict(response["headers"])} if "headers" in response else response
 
-    def __contains__(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+    def __contains__(self, request: Any) -> bool:
         """Whether a request would be answered."""
         prepared = self.filter_request(request)
         with self._lock:
             return prepared is not None and self._find(prepared) is not None
 
-    def _responses(self, request: Any) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - vcrpy's types
+    def _responses(self, request: Any) -> Iterator[tuple[int, Any]]:
         """All episodes that match, exact ones first, each group in recorded order."""
         prepared = self.filter_request(request)
         if prepared is None:
@@ -244,7 +246,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     # --- what the provider answered
 
-    def append(self, request: Any, response: Any) -> None:  # noqa: ANN401 - vcrpy's types
+    def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
         prepared = self.filter_request(request)
         if prepared is None:
@@ -268,7 +270,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     # --- saving
 
-    def _save(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - vcrpy's own signature
+    def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
         self._drop_dangling_redirects()
         if not (force or self.dirty or self.drop_unused_requests):
@@ -280,7 +282,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         failures = len(getattr(self._persister, "failures", ()))
         try:
             super()._save(force)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, vcrpy must go on and un-patch
             self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
             return
         self.saved = len(getattr(self._persister, "failures", ())) == failures
@@ -318,7 +320,7 @@ class _Turn:
     masked: bool
 
 
-def _redirect(request: Any, response: Any) -> str | None:  # noqa: ANN401 - vcrpy's types
+def _redirect(request: Any, response: Any) -> str | None:
     """Where a redirect leads, or ``None`` for any other answer."""
     code = status_code(response)
     if code is None or not 300 <= code < 400:
@@ -346,7 +348,7 @@ _KEYS: Mapping[Any, Callable[[Any], Any]] = {
 class _Index:
     """The episodes by what they are matched on: looking one up costs the same among one and among a thousand."""
 
-    def __init__(self, match_on: Any, filters: Filters) -> None:  # noqa: ANN401 - vcrpy's matchers
+    def __init__(self, match_on: Any, filters: Filters) -> None:
         matchers = filters.matchers
         self._matchers = matchers
         self._keys = [_KEYS[one] for one in match_on if one in _KEYS]
@@ -386,7 +388,7 @@ class _Index:
                 self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
         self._size = len(data)
 
-    def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:  # noqa: ANN401 - a key of the index
+    def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
         """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
         numbers = self._places.get(place, [])
         known, prints = self._masked.get(place, (0, {}))
@@ -395,15 +397,13 @@ class _Index:
         self._masked[place] = (len(numbers), prints)
         return prints
 
-    def _place(self, request: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any vcrpy request
+    def _place(self, request: Any) -> tuple[Any, ...]:
         return tuple(key(request) for key in self._keys)
 
-    def _agrees(self, request: Request, stored: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+    def _agrees(self, request: Request, stored: Any) -> bool:
         """What cannot be looked up: wildcards, and matchers of the user's."""
         if self._by_body and not self._matchers.same_type(request, stored):
             return False
         if self._by_key and not self._matchers.same_key(request, stored):
             return False
         return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)
-
-

@@ -31,7 +31,7 @@ class Serializer(Protocol):
     def serialize(self, cassette_dict: dict[str, Any]) -> str:
         """The text of a cassette."""
 
-    def deserialize(self, cassette_string: str) -> Any:  # noqa: ANN401 - whatever stands in the file
+    def deserialize(self, cassette_string: str) -> Any:
         """What stands in the text of a cassette."""
 
 
@@ -44,16 +44,18 @@ except AttributeError:  # PyYAML built without libyaml
 class _CassetteDumper(_Dumper):  # type: ignore[misc]  # one of two classes, chosen above
     """Texts of several lines as a literal block, so that a diff shows the line that changed."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's
         """Write every header list out: an anchor would tie unrelated episodes together."""
         return True
 
 
 # What a literal block cannot carry unchanged: other line breaks are folded into `\n`, and leading space reads as indentation.
-_NOT_LITERAL = re.compile("[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|[\\u2028\\u2029]|\\A\\s|[ \\t]\\n|[ \\t]\\Z")
+_NOT_LITERAL = re.compile(
+    "[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|[\\u2028\\u2029]|\\A\\s|[ \\t]\\n|[ \\t]\\Z"
+)
 
 
-def _represent_str(dumper: Any, text: str) -> yaml.Node:  # noqa: ANN401 - one of PyYAML's dumpers
+def _represent_str(dumper: Any, text: str) -> yaml.Node:
     style = "|" if "\n" in text and not _NOT_LITERAL.search(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # type: ignore[no-any-return]
 
@@ -92,7 +94,7 @@ def _response_out(response: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _plain(out[key]) for key in [*first, *(key for key in out if key not in first)]}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - what clients leave in headers: str subclasses, tuples, mappings of their own
+def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Mapping):
@@ -100,7 +102,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what clients leave in headers: 
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _text(body: Any) -> Any:  # noqa: ANN401 - bytes that are no UTF-8 stay bytes, and YAML writes them as !!binary
+def _text(body: Any) -> Any:
     if isinstance(body, bytes):
         try:
             return body.decode("utf-8")
@@ -124,7 +126,9 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
         raise CassetteFileError(path, 1, "this is no cassette: expected `version` and a list of `interactions`")
     version = data.get("version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise CassetteFileError(path, _line_of(text, "version"), f"version {version!r} of the cassette format: this llm_vcr reads {FORMAT_VERSION}")
+        raise CassetteFileError(
+            path, _line_of(text, "version"), f"version {version!r} of the cassette format: this llm_vcr reads {FORMAT_VERSION}"
+        )
     if data.get("recorded_by") == WRITER and "recorded_at" not in data:
         raise CassetteFileError(path, _last_line(text), "the file ends too early: its last key, `recorded_at`, is missing")
     for number, one in enumerate(data["interactions"]):
@@ -135,7 +139,9 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
         try:
             body = read_body(request.body).data if request.body is not None else None
         except UnsupportedBodyError as error:
-            raise CassetteFileError(path, _line_of(text, number), f"the request body of interaction {number + 1} cannot be read: {error}") from error
+            raise CassetteFileError(
+                path, _line_of(text, number), f"the request body of interaction {number + 1} cannot be read: {error}"
+            ) from error
         headers = {name: [value] for name, value in request.headers.items()}
         episodes.append(Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response))
     return CassetteRecord(
@@ -146,14 +152,16 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
     )
 
 
-def _parse(text: str, path: str, serializer: Serializer) -> Any:  # noqa: ANN401 - whatever stands in the file
+def _parse(text: str, path: str, serializer: Serializer) -> Any:
     if not text.strip():
         raise CassetteFileError(path, 1, "the file is empty")
     try:
         return serializer.deserialize(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise CassetteFileError(path, mark.line + 1 if mark else None, f"this is no valid YAML: {error.problem or error.context}") from error
+        raise CassetteFileError(
+            path, mark.line + 1 if mark else None, f"this is no valid YAML: {error.problem or error.context}"
+        ) from error
     except (yaml.YAMLError, ValueError, TypeError, LookupError) as error:
         line = getattr(error, "lineno", None)
         raise CassetteFileError(path, line, f"this cannot be read: {error}") from error
@@ -161,7 +169,9 @@ def _parse(text: str, path: str, serializer: Serializer) -> Any:  # noqa: ANN401
 
 def _check(interaction: object, number: int, text: str, path: str) -> None:
     """What vcrpy would stumble over with a bare KeyError."""
-    missing = [part for part in ("request", "response") if not isinstance(interaction, Mapping) or not isinstance(interaction.get(part), Mapping)]
+    missing = [
+        part for part in ("request", "response") if not isinstance(interaction, Mapping) or not isinstance(interaction.get(part), Mapping)
+    ]
     if not missing and isinstance(interaction, Mapping):
         missing = [f"request.{key}" for key in ("method", "uri", "body", "headers") if key not in interaction["request"]]
         # httpx cassettes from before vcrpy 6 have `status_code` and `content` instead; vcrpy still replays them.

@@ -153,7 +153,7 @@ class Settings:
     """Where each setting that is not a default came from, in the user's words."""
 
 
-def _choice(kind: Any) -> Callable[[str], str]:  # noqa: ANN401 - a typing.Literal
+def _choice(kind: Any) -> Callable[[str], str]:
     options = get_args(kind)
 
     def parse(text: str) -> str:
@@ -260,7 +260,7 @@ class Setting:
         """Its name in the environment."""
         return self.ini.upper()
 
-    def read(self, where: str, value: object) -> Any:  # noqa: ANN401 - the type of the setting
+    def read(self, where: str, value: object) -> Any:
         """The checked value of what stands at ``where``: text, a list of texts, or a Python value of a marker or call.
 
         Raises:
@@ -289,7 +289,9 @@ TABLE: Mapping[str, Setting] = {
     for row in (
         Setting("mode", _mode, "which tests get a cassette: auto (every one), marked, or off (the default)"),
         Setting("paths", str, "with auto: only tests below these paths", many=True),
-        Setting("record_mode", _choice(RecordMode), "vcrpy's record mode; new_episodes by default, none where CI is set and the store is files"),
+        Setting(
+            "record_mode", _choice(RecordMode), "vcrpy's record mode; new_episodes by default, none where CI is set and the store is files"
+        ),
         Setting("record_hosts", _choice(RecordHosts), "what automatic marking records: providers (the default) or all"),
         Setting("provider_hosts", _host, "hosts that count as LLM providers beside the built-in table", many=True),
         Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL"),
@@ -367,4 +369,3 @@ def disabled(env: Mapping[str, str] | None = None) -> bool:
     """Whether ``LLM_VCR_DISABLE`` turns everything off, whatever else is set."""
     value = (os.environ if env is None else env).get("LLM_VCR_DISABLE", "")
     return value.strip().lower() not in ("", "0", "false", "no", "off")
-

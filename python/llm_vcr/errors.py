@@ -1,14 +1,14 @@
 """Everything that can be raised or warned, in one tree.
 
-    Exception
-    └── LlmVcrError
-        ├── ConfigError            a setting that cannot be
-        ├── UnsupportedBodyError   a request body of a type nobody knows how to read
-        └── CassetteFileError      a cassette that cannot be read; it is never overwritten
-    UserWarning
-    └── LlmVcrWarning
-        ├── ConsumedBodyWarning    a file object at its end: an empty body is about to be sent
-        └── NotSavedWarning        a recording that could not be stored
+Exception
+└── LlmVcrError
+    ├── ConfigError            a setting that cannot be
+    ├── UnsupportedBodyError   a request body of a type nobody knows how to read
+    └── CassetteFileError      a cassette that cannot be read; it is never overwritten
+UserWarning
+└── LlmVcrWarning
+    ├── ConsumedBodyWarning    a file object at its end: an empty body is about to be sent
+    └── NotSavedWarning        a recording that could not be stored
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Filters:
 
     # --- what our cassette calls
 
-    def prepare(self, request: Any) -> Request:  # noqa: ANN401 - any vcrpy request
+    def prepare(self, request: Any) -> Request:
         """The request as it is compared and kept: key fingerprinted, secrets out, boundary fixed. One from a cassette stays as it is."""
         ours: Request = copy.deepcopy(Request.of(request))
         if ours.stored:
@@ -67,7 +67,7 @@ class Filters:
         _set_body(kept, small)
         return kept
 
-    def refusal(self, response: Any) -> str | None:  # noqa: ANN401 - vcrpy's response
+    def refusal(self, response: Any) -> str | None:
         """Why an answer is not kept, or ``None`` for one that is: 2xx, a redirect (for now), and what `Settings.status` adds."""
         code = status_code(response)
         if code is None or 200 <= code < 400 or code in self.settings.status:
@@ -95,27 +95,27 @@ class Filters:
                     headers[name] = [str(len(clean))]
         return kept, shrunk
 
-    def is_provider(self, request: Any) -> bool:  # noqa: ANN401 - any vcrpy request
+    def is_provider(self, request: Any) -> bool:
         """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
         return _provider_pattern(self.settings.provider_hosts).fullmatch((request.host or "").lower()) is not None
 
     # --- vcrpy's hooks
 
-    def before_record_request(self, request: Any) -> Request:  # noqa: ANN401 - any vcrpy request
+    def before_record_request(self, request: Any) -> Request:
         """`prepare` and `keep_request`, for vcrpy."""
         return self.keep_request(self.prepare(request))
 
-    def before_record_response(self, response: Any) -> Any:  # noqa: ANN401 - vcrpy's response
+    def before_record_response(self, response: Any) -> Any:
         """`keep_response`, for vcrpy. It never drops one: at load that would delete a stored episode."""
         return response if isinstance(response, StoredResponse) or not isinstance(response, dict) else self.keep_response(response)[0]
 
-    def after_load_interaction(self, request: Any, response: Any) -> tuple[Request, Any]:  # noqa: ANN401 - vcrpy's types
+    def after_load_interaction(self, request: Any, response: Any) -> tuple[Request, Any]:
         """Mark what comes out of a cassette, so that the filters leave it alone."""
         ours = Request.of(request)
         ours.stored = True
         return ours, StoredResponse(response) if isinstance(response, dict) else response
 
-    def before_save_interaction(self, request: Any, response: Any) -> tuple[Any, Any] | None:  # noqa: ANN401 - vcrpy's types
+    def before_save_interaction(self, request: Any, response: Any) -> tuple[Any, Any] | None:
         """Keep what was stored before and the answers worth keeping; nobody can read an unsupported body back."""
         if isinstance(response, StoredResponse):
             return request, dict(response)
@@ -135,7 +135,7 @@ class Filters:
         _set_body(request, body)
 
 
-def status_code(response: Any) -> int | None:  # noqa: ANN401 - vcrpy's response
+def status_code(response: Any) -> int | None:
     """The status of vcrpy's response, also of one in the layout of old httpx cassettes."""
     status = response.get("status", {}).get("code", response.get("status_code"))
     return int(status) if isinstance(status, int | str) and str(status).isdigit() else None

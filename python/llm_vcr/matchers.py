@@ -1,5 +1,6 @@
-"""Drop-in vcrpy matchers. vcrpy calls them with the request being made first and the recorded one second; an ``AssertionError`` says
-no match, and its text why.
+"""Drop-in vcrpy matchers.
+
+vcrpy calls them with the request being made first and the recorded one second; an ``AssertionError`` says no match, and its text why.
 
 `body` and `key` decide what our own cassettes decide, pair by pair: what vcrpy cannot express is their order (exact before masked).
 """
@@ -37,6 +38,9 @@ FIELDS = {
 }
 """What the structured matcher looks at, by the names of its fields."""
 
+_Prints = tuple[_core.Rules, bytes, str | None, dict[bool, str]]
+"""Fingerprints of a request, masked and not, under certain rules, of a certain body and type."""
+
 RequestMatcher = Callable[[Any, Any], None]
 
 
@@ -68,39 +72,39 @@ class Matchers:
         members = frozenset(member for one in fields for member in FIELDS[one])
         return _named("llm_request", functools.partial(self._structured, members))
 
-    def fingerprint(self, request: Any, *, masked: bool = False) -> str | None:  # noqa: ANN401 - vcrpy's request or one like it
+    def fingerprint(self, request: Any, *, masked: bool = False) -> str | None:
         """The fingerprint of a request's body, computed once for each request; ``None`` where the body cannot be read."""
         read = _body_of(request)
         if read is None:
             return None
         data, content_type = read
-        cached = getattr(request, "_llm_vcr_prints", None)
+        cached: _Prints | None = getattr(request, "_llm_vcr_prints", None)
         if cached is None or cached[0] is not self.rules or cached[1] is not data or cached[2] != content_type:
             cached = (self.rules, data, content_type, {})
             _remember(request, "_llm_vcr_prints", cached)
         if masked not in cached[3]:
             cached[3][masked] = self.rules.fingerprint(data, content_type, mask_volatile=masked)
-        return str(cached[3][masked])
+        return cached[3][masked]
 
-    def role(self, request: Any) -> str | None:  # noqa: ANN401 - vcrpy's request or one like it
+    def role(self, request: Any) -> str | None:
         """Whose key a request carries: ``session``, 16 hex digits, or ``None`` where a stored request does not tell."""
         told = header(request.headers, KEY_HEADER)
         if told is not None:
             return told
-        pairs = [(text(name), text(value[0] if isinstance(value, list | tuple) and value else value)) for name, value in request.headers.items()]
+        pairs = [(text(name), text(_first(value))) for name, value in request.headers.items()]
         print_ = _core.key_fingerprint(pairs, str(request.uri).partition("?")[2])
         if print_ == _core.NO_KEY:
             return None
         return SESSION if self.settings.credential != "strict" and print_ in self._placeholder_prints | _session_prints() else print_
 
-    def same_key(self, incoming: Any, recorded: Any) -> bool:  # noqa: ANN401 - vcrpy's requests or ones like them
+    def same_key(self, incoming: Any, recorded: Any) -> bool:
         """Whether the recorded answer may be given to the bearer of the incoming request's key."""
         if self.settings.credential == "ignore":
             return True
         there = self.role(recorded)
         return there is None or there == (self.role(incoming) or SESSION)
 
-    def same_type(self, incoming: Any, recorded: Any) -> bool:  # noqa: ANN401 - vcrpy's requests or ones like them
+    def same_type(self, incoming: Any, recorded: Any) -> bool:
         """Whether two bodies announce the same media type, or one announces none (as aiohttp's recorded requests)."""
         here, there = _media_type(incoming), _media_type(recorded)
         return not here or not there or here == there
@@ -116,7 +120,7 @@ class Matchers:
         if not self.same_type(incoming, recorded):
             raise AssertionError(f"content-type: {_media_type(incoming)} != {_media_type(recorded)} (recorded)")
 
-    def why(self, incoming: Any, recorded: Any) -> _core.Mismatch:  # noqa: ANN401 - vcrpy's requests or ones like them
+    def why(self, incoming: Any, recorded: Any) -> _core.Mismatch:
         """Where two readable bodies part ways."""
         data, content_type = _body_of(incoming) or (b"", None)
         recorded_data, recorded_type = _body_of(recorded) or (b"", None)
@@ -164,6 +168,11 @@ def _named(name: str, matcher: RequestMatcher) -> RequestMatcher:
 @functools.lru_cache(maxsize=256)
 def _without(members: tuple[str, ...], ignore: tuple[str, ...], mask: tuple[str, ...]) -> _core.Rules:
     return _core.Rules(ignore=[*ignore, *(f"[{json.dumps(one, ensure_ascii=False)}]" for one in members)], mask=list(mask))
+
+
+def _first(value: Any) -> Any:
+    """A header's first value, where there are several."""
+    return value[0] if isinstance(value, list | tuple) and value else value
 
 
 def _session_prints() -> set[str]:

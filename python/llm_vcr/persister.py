@@ -127,7 +127,7 @@ def _request(episode: Episode, *, borrowed: bool) -> Request:
     return request
 
 
-def _episode(request: Any, response: Any) -> Episode:  # noqa: ANN401 - vcrpy's own types
+def _episode(request: Any, response: Any) -> Episode:
     body = read_body(request.body).data if request.body is not None else None
     headers = {name: [value] for name, value in request.headers.items()}
     return Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response)

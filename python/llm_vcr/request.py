@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 from llm_vcr.errors import ConsumedBodyWarning, UnsupportedBodyError
 
 # What `iter()` gives for the built-in sequences: each names its source through `__reduce__`, so a megabyte need not be walked.
-_BUILTIN_ITERATORS = tuple(type(iter(empty)) for empty in (b"", bytearray(), "", [], ()))
+_BUILTIN_ITERATORS: tuple[type, ...] = (
+    type(iter(b"")),
+    type(iter(bytearray())),
+    type(iter("")),
+    type(iter("é")),
+    type(iter([])),
+    type(iter(())),
+)
 
 
 class Body(NamedTuple):
@@ -81,13 +88,13 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _source(iterator: Any) -> Any:  # noqa: ANN401 - what __reduce__ gives depends on the iterator's type
+def _source(iterator: Any) -> Any:
     """What is left of a built-in iterator, without moving it."""
     _, (source, *_), *state = iterator.__reduce__()
     return source[state[0] :] if state and state[0] else source
 
 
-def _join(chunks: Any) -> bytes:  # noqa: ANN401 - any iterable: its chunks are what is checked
+def _join(chunks: Any) -> bytes:
     if isinstance(chunks, bytes):
         return chunks
     if isinstance(chunks, bytearray | str):
@@ -127,7 +134,7 @@ def _structured(body: Mapping[Any, Any] | list[Any] | tuple[Any, ...]) -> Body:
         return _form_data(form)
 
 
-def _file(body: Any) -> Body:  # noqa: ANN401 - anything with a read method
+def _file(body: Any) -> Body:
     position = None
     if hasattr(body, "tell") and hasattr(body, "seek"):
         try:
@@ -167,7 +174,7 @@ class _NamedBytes(io.BytesIO):
     name = ""
 
 
-def _form_data(form: Any) -> Body:  # noqa: ANN401 - aiohttp may not be installed
+def _form_data(form: Any) -> Body:
     """The bytes of a form, without emptying it: aiohttp clears a ``FormData`` when it sends it."""
     fresh = type(form)(quote_fields=form._quote_fields, charset=form._charset)
     fresh._is_multipart = form._is_multipart

@@ -60,7 +60,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     comparing: Matchers | None = None
     """By whose rules its body compares itself (`comparable`)."""
 
-    def __init__(self, method: str, uri: str, body: object, headers: Any) -> None:  # noqa: ANN401 - any mapping of headers
+    def __init__(self, method: str, uri: str, body: object, headers: Any) -> None:
         """Read ``body`` to its end. One that cannot be read is left to vcrpy and marked `unsupported`."""
         try:
             read = read_body(body)
@@ -73,7 +73,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         self.content_type = read.content_type
 
     @classmethod
-    def of(cls, request: Any) -> Request:  # noqa: ANN401 - anything with vcrpy's attributes
+    def of(cls, request: Any) -> Request:
         """``request`` itself if it is one already, else a copy of it as one."""
         if isinstance(request, cls):
             return request
@@ -84,7 +84,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         return made
 
     @property
-    def body(self) -> Any:  # noqa: ANN401 - bytes, None, or what could not be read
+    def body(self) -> Any:
         """The body; one that compares itself, where that was asked for."""
         plain = VcrRequest.body.fget(self)
         if self.comparing is None or not (plain is None or isinstance(plain, bytes)):

@@ -28,7 +28,16 @@ MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "llm_body", "ll
 
 INTERNALS = {
     "vcr.config:VCR": ("get_merged_config", "_use_cassette", "register_matcher", "register_persister"),
-    "vcr.cassette:Cassette": ("_load", "_save", "_responses", "append", "can_play_response_for", "play_response", "load", "write_protected"),
+    "vcr.cassette:Cassette": (
+        "_load",
+        "_save",
+        "_responses",
+        "append",
+        "can_play_response_for",
+        "play_response",
+        "load",
+        "write_protected",
+    ),
     "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
@@ -65,10 +74,12 @@ def check_internals() -> None:
         thing = getattr(thing, owner, None) if owner else thing
         missing += [f"{place}.{name}" for name in names if not hasattr(thing, name)]
     if missing:
-        raise LlmVcrError(f"vcrpy {vcrpy.__version__} no longer has {', '.join(missing)}: install an older vcrpy (9.4), or a newer llm-vcr-rs")
+        raise LlmVcrError(
+            f"vcrpy {vcrpy.__version__} no longer has {', '.join(missing)}: install an older vcrpy (9.4), or a newer llm-vcr-rs"
+        )
 
 
-def vcr_config(**overrides: Any) -> dict[str, Any]:  # noqa: ANN401 - vcrpy's keywords and our settings
+def vcr_config(**overrides: Any) -> dict[str, Any]:
     """Keyword arguments for ``vcr.VCR(...)``, or what pytest-recording's fixture ``vcr_config`` returns.
 
     Names of our settings (``media=``, ``ignore=``, ``credential=`` …) are settings; every other name is passed on to vcrpy. A filter of
@@ -98,7 +109,7 @@ class _Hook:
         self.name = name
         self.__name__ = name
 
-    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - vcrpy's types
+    def __call__(self, *arguments: Any) -> Any:
         # vcrpy offers the cassette as a third argument to whoever can take one.
         result = getattr(self.filters, self.name)(*arguments[:2])
         return result.comparable(self.filters.matchers) if self.name == "before_record_request" else result
@@ -110,7 +121,7 @@ class _Hook:
 _COMPOSED = ("before_record_request", "before_record_response", "before_save_interaction", "after_load_interaction")
 
 
-def _chain(ours: _Hook, theirs: Any) -> list[Any]:  # noqa: ANN401 - one hook of the user's, several, or none
+def _chain(ours: _Hook, theirs: Any) -> list[Any]:
     own = [] if theirs is None else list(theirs) if isinstance(theirs, list | tuple) else [theirs]
     return [ours, *(one for one in own if not isinstance(one, _Hook))]
 
@@ -121,7 +132,7 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return ours, {name: value for name, value in values.items() if name not in ours}
 
 
-def VCR(**overrides: Any) -> vcrpy.VCR:  # noqa: ANN401, N802 - it stands for the class of that name, with its keywords
+def VCR(**overrides: Any) -> vcrpy.VCR:  # noqa: N802 - it stands for the class of that name, with its keywords
     """A `vcr.VCR` with everything of ours: `vcr_config` and `install` in one.
 
     Raises:
@@ -171,14 +182,14 @@ def _settings_of(vcr: vcrpy.VCR) -> Settings | None:
     return None
 
 
-def _is_default_match(match_on: Any) -> bool:  # noqa: ANN401 - any iterable of names
+def _is_default_match(match_on: Any) -> bool:
     import inspect
 
     default = inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default
     return tuple(match_on) in (tuple(default), (*default, "raw_body"))
 
 
-def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:  # noqa: ANN401, FBT001, FBT002 - vcrpy's own signature
+def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:
     """`vcr.VCR._use_cassette`, with a cassette of ours. It is evaluated late, as vcrpy does, so that the decorator form keeps working."""
 
     def merged() -> dict[str, Any]:
@@ -208,13 +219,13 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
     return CassetteContextDecorator(Cassette, merged)
 
 
-def _ours(policy: Policy, matcher: Any) -> Any:  # noqa: ANN401 - a vcrpy matcher
+def _ours(policy: Policy, matcher: Any) -> Any:
     """The policy's own matcher of this name, which may be under other settings than the registered one; any other as it is."""
     mine = policy.filters.matchers
     return {"llm_body": mine.body, "llm_key": mine.key, "llm_request": mine.request}.get(getattr(matcher, "__name__", ""), matcher)
 
 
-def _listed(hooks: Any) -> list[Any]:  # noqa: ANN401 - one hook, several, or none
+def _listed(hooks: Any) -> list[Any]:
     return [] if hooks is None else list(hooks) if isinstance(hooks, list | tuple) else [hooks]
 
 

@@ -20,12 +20,7 @@ def noise_png(width: int, height: int, source: random.Random) -> bytes:
     row = 3 * width
     rows = b"".join(b"\0" + noise[start : start + row] for start in range(0, len(noise), row))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        _PNG_MAGIC
-        + _png_chunk(b"IHDR", header)
-        + _png_chunk(b"IDAT", zlib.compress(rows, 0))
-        + _png_chunk(b"IEND", b"")
-    )
+    return _PNG_MAGIC + _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", zlib.compress(rows, 0)) + _png_chunk(b"IEND", b"")
 
 
 def _png_chunk(kind: bytes, data: bytes) -> bytes:
@@ -42,9 +37,7 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 def tone_wav(seconds: float, pitch: float = 440.0, rate: int = 16_000) -> bytes:
     """A sine in 16-bit mono PCM, `2 * rate * seconds` bytes and a header."""
-    samples = array.array(
-        "h", (int(12_000 * math.sin(2 * math.pi * pitch * n / rate)) for n in range(int(rate * seconds)))
-    )
+    samples = array.array("h", (int(12_000 * math.sin(2 * math.pi * pitch * n / rate)) for n in range(int(rate * seconds))))
     if sys.byteorder == "big":
         samples.byteswap()
     out = io.BytesIO()

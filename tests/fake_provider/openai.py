@@ -97,9 +97,7 @@ class OpenAI:
         with self._lock:
             entries = [entry for entry, _ in self._files.values()]
         ids = [entry["id"] for entry in entries] or [None]
-        return Reply.json(
-            {"object": "list", "data": entries, "first_id": ids[0], "last_id": ids[-1], "has_more": False}
-        )
+        return Reply.json({"object": "list", "data": entries, "first_id": ids[0], "last_id": ids[-1], "has_more": False})
 
     def _file(self, method: str, ident: str, content: bool) -> Reply:
         with self._lock:
@@ -176,9 +174,7 @@ def _chat_tool_calls(asked: dict[str, Any], turn: Turn) -> list[dict[str, Any]]:
     return [{"id": turn.ident("call_"), "type": "function", "function": function}]
 
 
-def _chat_events(
-    base: dict[str, Any], turn: Turn, calls: list[dict[str, Any]], usage: dict[str, Any] | None
-) -> Iterator[Event]:
+def _chat_events(base: dict[str, Any], turn: Turn, calls: list[dict[str, Any]], usage: dict[str, Any] | None) -> Iterator[Event]:
     base = base | {"object": "chat.completion.chunk"}
     rest = {"usage": None} if usage else {}
 

@@ -37,9 +37,7 @@ def embeddings(request: Request, turn: Turn) -> Reply:
         embedding = base64.b64encode(packed).decode() if as_text else floats
         data.append({"object": "embedding", "index": index, "embedding": embedding})
     used = tokens(inputs)
-    return Reply.json(
-        {"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": used, "total_tokens": used}}
-    )
+    return Reply.json({"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": used, "total_tokens": used}})
 
 
 def _unit_vector(dimensions: int, turn: Turn, purpose: str) -> list[float]:
@@ -101,9 +99,7 @@ def _images(asked: dict[str, Any], turn: Turn, note: str | None) -> Reply:
     return Reply.json({"created": int(time.time()), **common, "data": data, "usage": usage})
 
 
-def _image_events(
-    kind: str, common: dict[str, Any], usage: dict[str, Any], partial: int, turn: Turn
-) -> Iterator[Event]:
+def _image_events(kind: str, common: dict[str, Any], usage: dict[str, Any], partial: int, turn: Turn) -> Iterator[Event]:
     fields = common | {"created_at": int(time.time())}
     for index in range(partial):
         name = f"{kind}.partial_image"

@@ -85,9 +85,7 @@ def events(response: httpx2.Response) -> list[Any]:
         ("/v1/messages", Message, {"max_tokens": 9, "messages": HELLO, "tools": [{"name": "t", "input_schema": {}}]}),
     ],
 )
-def test_whole_answers_have_the_sdk_s_shape(
-    provider: FakeProvider, path: str, model: type[BaseModel], body: dict[str, Any]
-) -> None:
+def test_whole_answers_have_the_sdk_s_shape(provider: FakeProvider, path: str, model: type[BaseModel], body: dict[str, Any]) -> None:
     response = post(provider, path, model="m", **body)
     assert response.status_code == 200
     model.model_validate(response.json())
@@ -143,10 +141,7 @@ def test_openai_async(provider: FakeProvider) -> None:
     async def ask() -> list[str]:
         async with AsyncOpenAI(base_url=f"{provider.url}/v1", api_key="sk-any") as client:
             completions = await asyncio.gather(
-                *(
-                    client.chat.completions.create(model="m", messages=[{"role": "user", "content": f"question {n}"}])
-                    for n in range(20)
-                )
+                *(client.chat.completions.create(model="m", messages=[{"role": "user", "content": f"question {n}"}]) for n in range(20))
             )
             async with client.responses.stream(model="m", input="hello") as stream:
                 final = await stream.get_final_response()
@@ -246,9 +241,7 @@ def test_failures_on_demand(openai: OpenAI, anthropic: Anthropic, provider: Fake
     assert told.stop_reason == "end_turn"
     assert [call.status for call in provider.calls[3:]] == [503, 200]
     with pytest.raises(AnthropicServerError):
-        anthropic.messages.create(
-            model="m", max_tokens=9, messages=[{"role": "user", "content": "fail always with 500"}]
-        )
+        anthropic.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "fail always with 500"}])
     provider.reset()
     assert provider.count == 0
 
@@ -280,9 +273,7 @@ def test_wrong_key_is_refused(provider: FakeProvider) -> None:
         ("GET", "/v1/nothing", b"", 404),
     ],
 )
-def test_bad_requests_are_answered_and_counted(
-    provider: FakeProvider, method: str, path: str, body: bytes, status: int
-) -> None:
+def test_bad_requests_are_answered_and_counted(provider: FakeProvider, method: str, path: str, body: bytes, status: int) -> None:
     response = httpx2.request(method, f"{provider.url}{path}", content=body, headers={"authorization": "Bearer sk-any"})
     assert response.status_code == status
     assert response.json()["error"]["message"]

@@ -6,6 +6,8 @@ fixture ``vcr_config``, the ini file.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from llm_vcr import config as settings
@@ -21,7 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer each setting as an option and in the ini file."""
     group = parser.getgroup("llm_vcr", "LLM calls: recorded once, replayed for free")
     for row in settings.TABLE.values():
-        parser.addini(row.ini, row.help, type="linelist" if row.many else "string", default=None)
+        kind: Literal["linelist", "string"] = "linelist" if row.many else "string"
+        parser.addini(row.ini, row.help, type=kind)
         if row.name == "mode":
             group.addoption(row.flag, dest=row.ini, nargs="?", const="auto", default=None, help=row.help)
         else:
@@ -35,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         _reject_unknown(config)
         chosen = settings.read(
-            ini={name: value for name, row in settings.TABLE.items() if (value := config.getini(row.ini)) is not None},
+            ini={name: value for name, row in settings.TABLE.items() if (value := config.getini(row.ini))},
             flags={name: value for name, row in settings.TABLE.items() if (value := config.getoption(row.ini, None)) is not None},
         )
     except ConfigError as error:
@@ -43,7 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if chosen.mode == "off" or settings.disabled():
         return
     if not config.pluginmanager.has_plugin("recording"):
-        raise pytest.UsageError(f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)")
+        raise pytest.UsageError(
+            f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)"
+        )
     from llm_vcr.pytest_plugin.session import Session
 
     config.pluginmanager.register(Session(config, chosen), "llm_vcr_session")

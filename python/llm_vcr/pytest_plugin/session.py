@@ -18,7 +18,6 @@ from llm_vcr.pytest_plugin.verdict import PROPERTY, judge
 
 if TYPE_CHECKING:
     import vcr as vcrpy
-    from vcr.cassette import Cassette as VcrCassette
 
     from llm_vcr.cassette import Cassette, Policy
     from llm_vcr.stores import Store
@@ -59,7 +58,9 @@ class Session:
         self._store: Store | None = None
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
-        self._forced_mode: str | None = flag or (settings.record_mode if settings.sources.get("record_mode", "").startswith(("--", "LLM_VCR")) else None)
+        self._forced_mode: str | None = flag or (
+            settings.record_mode if settings.sources.get("record_mode", "").startswith(("--", "LLM_VCR")) else None
+        )
         self._mode: str = self._forced_mode or settings.record_mode or self._default_mode()
         # pytest-recording would delete the file before the test has shown that it can make a better one.
         self._fresh_start = self._mode == "rewrite"
@@ -170,7 +171,7 @@ class Session:
             return result
         self._attempt.fresh_start = True
         if fixturedef.cached_result is not None:
-            fixturedef.cached_result = (replaced, *fixturedef.cached_result[1:])  # type: ignore[assignment]  # the three-tuple with another value
+            fixturedef.cached_result = (replaced, *fixturedef.cached_result[1:])
         return replaced
 
     @pytest.hookimpl(optionalhook=True)
@@ -218,7 +219,9 @@ class Session:
     # --- the outcome
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note how each phase ended. An expected failure is what the test is for, so it counts as passed."""
         report = yield
         attempt = self._attempt
@@ -294,7 +297,9 @@ def _cassette_name(item: pytest.Item, vcr: vcrpy.VCR) -> str | None:
     own = f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
     folder = Path(vcr.cassette_library_dir or ".")
     suffixes = (".yaml", ".json")
-    if not any((folder / f"{own}{suffix}").exists() for suffix in suffixes) and any((folder / f"{safe}{suffix}").exists() for suffix in suffixes):
+    if not any((folder / f"{own}{suffix}").exists() for suffix in suffixes) and any(
+        (folder / f"{safe}{suffix}").exists() for suffix in suffixes
+    ):
         return None
     return own
 

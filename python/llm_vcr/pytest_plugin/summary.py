@@ -37,20 +37,31 @@ class Summary:
         parts = [
             f"{live} live",
             f"{replayed} replayed",
-            *(f"{number} {word}" for word in ("recorded", "repeated", "masked", "refused") if (number := sum(getattr(one, word) for one in verdicts))),
+            *(
+                f"{number} {word}"
+                for word in ("recorded", "repeated", "masked", "refused")
+                if (number := sum(getattr(one, word) for one in verdicts))
+            ),
         ]
         terminal.write_line("calls: " + ", ".join(parts), red=bool(live and not kinds["MISS:RECORDED"]), green=not live)
         if shrunk := sum(one.shrunk for one in verdicts):
-            terminal.write_line(f"media: {_many(shrunk, 'body', 'bodies')} stored with small files in place of images, sound or video (llm_vcr_media = keep turns it off)")
+            terminal.write_line(
+                f"media: {_many(shrunk, 'body', 'bodies')} stored with small files in place of images, sound or video "
+                "(llm_vcr_media = keep turns that off)"
+            )
         for nodeid, one in sorted(self._verdicts.items()):
             if self._verbose or one.live or one.refused:
-                terminal.write_line(_line(nodeid, one), red=one.verdict == "MISS:NOT_PERSISTED", yellow=one.verdict in ("MISS:RECORDED", "PARTIAL"))
+                terminal.write_line(
+                    _line(nodeid, one), red=one.verdict == "MISS:NOT_PERSISTED", yellow=one.verdict in ("MISS:RECORDED", "PARTIAL")
+                )
         for note, count in Counter(note for one in verdicts for note in one.notes).most_common():
             terminal.write_line(f"warning: {note}" + (f" ({count} tests)" if count > 1 else ""), yellow=True)
 
 
 def _line(nodeid: str, one: Verdict) -> str:
-    counts = ", ".join(f"{number} {word}" for word in ("played", "repeated", "live", "recorded", "refused") if (number := getattr(one, word)))
+    counts = ", ".join(
+        f"{number} {word}" for word in ("played", "repeated", "live", "recorded", "refused") if (number := getattr(one, word))
+    )
     return f"  {one.verdict:18} {nodeid}" + (f"  ({counts})" if counts else "") + (f"  {one.reason}" if one.reason else "")
 
 

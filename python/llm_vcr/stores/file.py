@@ -53,7 +53,7 @@ class FileStore:
             raise CassetteFileError(str(path), line, "the file is not UTF-8") from error
         return codec.decode(text, str(path), self._serializer)
 
-    def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:
+    def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:  # noqa: ARG002 - the protocol's
         """See `Store.merge`. Files never forget, so ``keep`` has no meaning here.
 
         Raises:
