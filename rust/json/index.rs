@@ -128,11 +128,11 @@ impl Index<'_, '_, '_> {
     /// Adds a stretch of the source, to the last piece if that ends where it starts.
     #[inline]
     fn join(&mut self, start: usize, end: usize) {
-        if let Some(Piece::Source(_, last)) = self.tape.pieces.last_mut() {
-            if *last == short(start) {
-                *last = short(end);
-                return;
-            }
+        if let Some(Piece::Source(_, last)) = self.tape.pieces.last_mut()
+            && *last == short(start)
+        {
+            *last = short(end);
+            return;
         }
         self.tape.pieces.push(Piece::Source(short(start), short(end)));
     }

@@ -68,7 +68,12 @@ enum Expect {
     Value,
     FirstItemOrEnd,
     FirstKeyOrEnd,
-    CommaOrEnd,
+    /// After an item, a comma or `]`.
+    ItemsEnd,
+    /// After a member, a comma or `}`.
+    MembersEnd,
+    /// After the document.
+    Nothing,
 }
 
 /// The parser over one body.
@@ -76,10 +81,11 @@ pub struct Reader<'a> {
     body: &'a [u8],
     at: usize,
     expect: Expect,
+    /// What to expect after the next value.
+    after_value: Expect,
     depth: usize,
     /// One bit for each open level: set for an object.
     objects: [u64; MAX_DEPTH / 64],
-    in_object: bool,
     comma: usize,
     colon: usize,
 }
@@ -96,9 +102,9 @@ impl<'a> Reader<'a> {
             body,
             at,
             expect: Expect::Value,
+            after_value: Expect::Nothing,
             depth: 0,
             objects: [0; MAX_DEPTH / 64],
-            in_object: false,
             comma: 0,
             colon: 0,
         })
@@ -125,37 +131,37 @@ impl<'a> Reader<'a> {
     /// The next token, or `None` once, after the end of the document and nothing but white space behind it.
     ///
     /// # Errors
-    /// [`ErrorKind::BadJson`] or [`ErrorKind::TooDeep`] with the offset of the byte that cannot stand there. Reading on after an
-    /// error gives tokens of no meaning, but ends.
+    /// [`ErrorKind::BadJson`] or [`ErrorKind::TooDeep`] with the offset of the byte that cannot stand there. What comes
+    /// after an error has no meaning.
     // Not an `Iterator`: `Result<Option<_>>` lets a caller write `while let Some(token) = reader.next()?`.
     #[allow(clippy::should_implement_trait, reason = "`?` inside `while let` is how every caller reads")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Token>, Error> {
         let byte = self.peek();
         match self.expect {
-            Expect::CommaOrEnd => {
-                if self.depth == 0 {
-                    return if self.at >= self.body.len() { Ok(None) } else { Err(self.bad()) };
-                }
-                match byte {
-                    b',' => {
-                        self.comma = self.at;
-                        self.at += 1;
-                        let byte = self.peek();
-                        if self.in_object { self.key(byte) } else { self.value(byte) }
-                    }
-                    b'}' if self.in_object => Ok(self.close(Event::ObjectEnd)),
-                    b']' if !self.in_object => Ok(self.close(Event::ArrayEnd)),
-                    _ => Err(self.bad()),
-                }
+            Expect::ItemsEnd if byte == b',' => {
+                let byte = self.after_comma();
+                self.value(byte)
             }
-            Expect::Value => self.value(byte),
-            Expect::FirstKeyOrEnd if byte == b'}' => Ok(self.close(Event::ObjectEnd)),
+            Expect::MembersEnd if byte == b',' => {
+                let byte = self.after_comma();
+                self.key(byte)
+            }
+            Expect::ItemsEnd | Expect::FirstItemOrEnd if byte == b']' => Ok(self.close(Event::ArrayEnd)),
+            Expect::MembersEnd | Expect::FirstKeyOrEnd if byte == b'}' => Ok(self.close(Event::ObjectEnd)),
+            Expect::FirstItemOrEnd | Expect::Value => self.value(byte),
             Expect::FirstKeyOrEnd => self.key(byte),
-            Expect::FirstItemOrEnd if byte == b']' => Ok(self.close(Event::ArrayEnd)),
-            Expect::FirstItemOrEnd => self.value(byte),
+            Expect::Nothing if self.at >= self.body.len() => return Ok(None),
+            Expect::ItemsEnd | Expect::MembersEnd | Expect::Nothing => Err(self.bad()),
         }
         .map(Some)
+    }
+
+    #[inline]
+    fn after_comma(&mut self) -> u8 {
+        self.comma = self.at;
+        self.at += 1;
+        self.peek()
     }
 
     /// The next byte that is no white space, or 0 (which may stand nowhere in JSON) at the end.
@@ -163,6 +169,7 @@ impl<'a> Reader<'a> {
     fn peek(&mut self) -> u8 {
         loop {
             match self.body.get(self.at) {
+                Some(&byte) if byte > b' ' => return byte,
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 Some(&byte) => return byte,
                 None => return 0,
@@ -197,7 +204,7 @@ impl<'a> Reader<'a> {
             b'I' => self.word(b"Infinity", Event::Number)?,
             _ => return Err(self.bad()),
         };
-        self.expect = Expect::CommaOrEnd;
+        self.expect = self.after_value;
         Ok(Token { event, start, end: self.at })
     }
 
@@ -234,16 +241,15 @@ impl<'a> Reader<'a> {
             return Err(Error::new(ErrorKind::TooDeep, start));
         };
         let bit = 1 << (self.depth % 64);
-        let (event, expect) = if object {
+        let event;
+        (event, self.expect, self.after_value) = if object {
             *word |= bit;
-            (Event::ObjectStart, Expect::FirstKeyOrEnd)
+            (Event::ObjectStart, Expect::FirstKeyOrEnd, Expect::MembersEnd)
         } else {
             *word &= !bit;
-            (Event::ArrayStart, Expect::FirstItemOrEnd)
+            (Event::ArrayStart, Expect::FirstItemOrEnd, Expect::ItemsEnd)
         };
         self.depth += 1;
-        self.in_object = object;
-        self.expect = expect;
         self.at += 1;
         Ok(Token { event, start, end: self.at })
     }
@@ -253,11 +259,12 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.at += 1;
         self.depth -= 1;
-        self.in_object = match self.depth.checked_sub(1) {
-            Some(level) => self.objects[level / 64] >> (level % 64) & 1 == 1,
-            None => false,
+        self.after_value = match self.depth.checked_sub(1) {
+            Some(level) if self.objects[level / 64] >> (level % 64) & 1 == 1 => Expect::MembersEnd,
+            Some(_) => Expect::ItemsEnd,
+            None => Expect::Nothing,
         };
-        self.expect = Expect::CommaOrEnd;
+        self.expect = self.after_value;
         Token { event, start, end: self.at }
     }
 }
@@ -277,11 +284,8 @@ pub(crate) fn string_at(body: &[u8], at: usize) -> Option<Token> {
 #[inline]
 fn number_end(body: &[u8], start: usize) -> Result<usize, Error> {
     let byte = |at: usize| body.get(at).copied().unwrap_or(0);
-    let digits = |mut at: usize| {
-        let first = at;
-        while byte(at).is_ascii_digit() {
-            at += 1;
-        }
+    let digits = |first: usize| {
+        let at = digits_end(body, first);
         if at == first { Err(Error::new(ErrorKind::BadJson, at)) } else { Ok(at) }
     };
     let mut at = start;
@@ -305,4 +309,23 @@ fn number_end(body: &[u8], start: usize) -> Result<usize, Error> {
         at = digits(at)?;
     }
     Ok(at)
+}
+
+/// The offset after the digits at `at`, eight at a time: embeddings and log probabilities are mostly digits.
+#[inline]
+fn digits_end(body: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    while let Some(word) = body.get(at..).and_then(<[u8]>::first_chunk) {
+        // A digit becomes 0 to 9; of anything else, the sum or the byte itself has the top bit. No sum carries.
+        let word = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+        let others = (((word & (ONES * 0x7F)) + ONES * 0x76) | word) & (ONES * 0x80);
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while body.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
 }

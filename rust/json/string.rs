@@ -92,7 +92,7 @@ fn next_special(body: &[u8], from: usize) -> usize {
         Some(end) => &rest[..end],
         None => rest,
     };
-    if run.iter().fold(false, |any, &b| any | (b < 0x20)) {
+    if run.iter().fold(0, |any, &b| any | u8::from(b < 0x20)) != 0 {
         return at + run.iter().position(|&b| b < 0x20).unwrap_or(run.len());
     }
     at + run.len()
