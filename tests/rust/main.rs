@@ -1,3 +1,7 @@
 //! The core's tests: one binary, one module for each module of the core.
 
+mod json;
+mod media;
 mod multipart;
+mod secrets;
+mod volatile;
