@@ -516,7 +516,7 @@ enum Node {
 fn write(node: &Node, space: &str, text: &mut String) {
     match node {
         Node::Literal(literal) => text.push_str(literal),
-        Node::Text(raw) => text.push_str(&format!("\"{raw}\"")),
+        Node::Text(raw) => text.extend(["\"", raw, "\""]),
         Node::List(items) => {
             text.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -531,7 +531,7 @@ fn write(node: &Node, space: &str, text: &mut String) {
             text.push('{');
             for (i, (key, value)) in members.iter().enumerate() {
                 text.push_str(if i > 0 { "," } else { "" });
-                text.push_str(&format!("{space}\"{key}\"{space}:{space}"));
+                text.extend([space, "\"", key, "\"", space, ":", space]);
                 write(value, space, text);
             }
             text.push_str(space);
@@ -547,7 +547,7 @@ fn dull_decode(text: &str) -> Option<Vec<u8>> {
     let padding = text.len() - bare.len();
     let url_safe = bare.contains(['-', '_']);
     let mixed = url_safe && bare.contains(['+', '/']);
-    if mixed || padding > 2 || padding > 0 && text.len() % 4 != 0 || bare.len() % 4 == 1 {
+    if mixed || padding > 2 || padding > 0 && !text.len().is_multiple_of(4) || bare.len() % 4 == 1 {
         return None;
     }
     let mut bits = Vec::new();
@@ -587,7 +587,8 @@ fn dull_string(text: &str, raw_len: usize, declared: Option<MediaType>, options:
         return None;
     }
     let file = placeholder(&bytes, kind, options.digest);
-    (file.len() < bytes.len()).then(|| format!("{}{}", &text[..head], encode(&file)))
+    let encoded = encode(&file);
+    (file.len() < bytes.len() && encoded.len() < raw_len - head).then(|| format!("{}{encoded}", &text[..head]))
 }
 
 fn dull_shrink(node: &mut Node, declared: Option<MediaType>, options: Shrink) {
@@ -617,7 +618,7 @@ fn dull_declaration<'a>(key: &str, others: impl Iterator<Item = &'a (&'static st
             Node::List(_) | Node::Object(_) => return None,
             Node::Text(raw) if raw.len() > 900 => return None,
             Node::Text(raw) if DECLARING_KEYS.contains(&key.as_bytes()) => {
-                kinds.push(MediaType::declared(raw.as_bytes())?)
+                kinds.push(MediaType::declared(raw.as_bytes())?);
             }
             Node::Literal(_) if DECLARING_KEYS.contains(&key.as_bytes()) => return None,
             _ => {}
@@ -637,7 +638,9 @@ fn strings(node: &Node, declared: Option<&[u8]>, found: &mut Vec<(String, Option
                 Node::Text(raw) if DECLARING_KEYS.contains(&key.as_bytes()) => Some(raw.clone()),
                 _ => None,
             });
-            members.iter().for_each(|(_, value)| strings(value, declared.as_deref().map(str::as_bytes), found));
+            for (_, value) in members {
+                strings(value, declared.as_deref().map(str::as_bytes), found);
+            }
         }
     }
 }
