@@ -79,12 +79,18 @@ fn uuid(text: &[u8], at: usize) -> Option<usize> {
 
 fn time(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
-    if *rest.get(4)? == b'-' { extended_time(text, at, rest.first_chunk()?) } else { basic_time(text, at, rest.first_chunk()?) }
+    if *rest.get(4)? == b'-' {
+        extended_time(text, at, rest.first_chunk()?)
+    } else {
+        basic_time(text, at, rest.first_chunk()?)
+    }
 }
 
 /// `2026-11-21T10:24` and what may follow.
 fn extended_time(text: &[u8], at: usize, token: &[u8; 16]) -> Option<usize> {
-    let [y, y1, y2, y3, b'-', m, m1, b'-', d, d1, b'T' | b't' | b' ', h, h1, b':', min, min1] = *token else { return None };
+    let [y, y1, y2, y3, b'-', m, m1, b'-', d, d1, b'T' | b't' | b' ', h, h1, b':', min, min1] = *token else {
+        return None;
+    };
     if !(is_date([y, y1, y2, y3, m, m1, d, d1]) && pair(h, h1) < 24 && pair(min, min1) < 60) {
         return None;
     }
