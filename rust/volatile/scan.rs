@@ -48,7 +48,6 @@ fn promising(block: &[u8; BLOCK]) -> bool {
 fn beginnings(text: &[u8], start: usize, block: &[u8; BLOCK]) -> u64 {
     let hex = bits(block, |byte| (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6));
     let alnum = bits(block, |byte| (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 26));
-    let mut escapes = bits(block, |byte| byte == b'\\');
     // Bits from beyond the block count as set: what stands there is not known here.
     let four = hex & !(!hex >> 1) & !(!hex >> 2) & !(!hex >> 3);
     let mut found = four & !(alnum << 1);
@@ -56,12 +55,11 @@ fn beginnings(text: &[u8], start: usize, block: &[u8; BLOCK]) -> u64 {
     for edge in 0..2 {
         found = found & !(1 << edge) | (four & (u64::from(may_begin(text, start + edge)) << edge));
     }
-    while escapes != 0 {
-        let next = escapes.trailing_zeros() as usize + 2;
-        if next < BLOCK {
+    if block.iter().fold(false, |any, &byte| any | (byte == b'\\')) {
+        for backslash in memchr::memchr_iter(b'\\', &block[..BLOCK - 2]) {
+            let next = backslash + 2;
             found |= four & (u64::from(may_begin(text, start + next)) << next);
         }
-        escapes &= escapes - 1;
     }
     found
 }

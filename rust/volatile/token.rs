@@ -14,16 +14,22 @@ const DIGIT: u8 = 4;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0u8;
-    loop {
-        table[byte as usize] = (byte.is_ascii_alphanumeric() as u8) * ALNUM
-            | (byte.is_ascii_hexdigit() as u8) * HEX
-            | (byte.is_ascii_digit() as u8) * DIGIT;
-        if byte == u8::MAX {
-            break table;
+    let mut index = 0;
+    while index < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "the index of a table of 256 is a byte")]
+        let byte = index as u8;
+        if byte.is_ascii_alphanumeric() {
+            table[index] |= ALNUM;
         }
-        byte += 1;
+        if byte.is_ascii_hexdigit() {
+            table[index] |= HEX;
+        }
+        if byte.is_ascii_digit() {
+            table[index] |= DIGIT;
+        }
+        index += 1;
     }
+    table
 };
 
 fn is(class: u8, text: &[u8], at: usize) -> bool {
@@ -88,35 +94,57 @@ fn time(text: &[u8], at: usize) -> Option<usize> {
 
 /// `2026-11-21T10:24` and what may follow.
 fn extended_time(text: &[u8], at: usize, token: &[u8; 16]) -> Option<usize> {
-    let [y, y1, y2, y3, b'-', m, m1, b'-', d, d1, b'T' | b't' | b' ', h, h1, b':', min, min1] = *token else {
-        return None;
-    };
-    if !(is_date([y, y1, y2, y3, m, m1, d, d1]) && pair(h, h1) < 24 && pair(min, min1) < 60) {
+    let shaped = matches!(token[10], b'T' | b't' | b' ') && has_shape(token, b"0000-00-00*00:00", b"2999-19-39*29:59");
+    if !(shaped
+        && is_date([token[0], token[1]], [token[5], token[6]], [token[8], token[9]])
+        && is_hour([token[11], token[12]]))
+    {
         return None;
     }
     let end = at + 16;
-    match *text.get(end..).unwrap_or_default() {
-        [b':', s, s1, ..] if pair(s, s1) <= 60 && uuid(text, end + 1).is_none() => time_fraction(text, end + 3),
-        _ => time_zone(text, end),
+    if text.get(end) == Some(&b':') && pair(text, end + 1) <= 60 && uuid(text, end + 1).is_none() {
+        time_fraction(text, end + 3)
+    } else {
+        time_zone(text, end)
     }
 }
 
 /// `20261121T102447` and what may follow.
 fn basic_time(text: &[u8], at: usize, token: &[u8; 15]) -> Option<usize> {
-    let [y, y1, y2, y3, m, m1, d, d1, b'T' | b't', h, h1, min, min1, s, s1] = *token else { return None };
-    let clock = pair(h, h1) < 24 && pair(min, min1) < 60 && pair(s, s1) <= 60;
-    if clock && is_date([y, y1, y2, y3, m, m1, d, d1]) { time_fraction(text, at + 15) } else { None }
+    let shaped = matches!(token[8], b'T' | b't') && has_shape(token, b"00000000*000000", b"29991939*295969");
+    let [.., tens, ones] = *token;
+    if shaped
+        && is_date([token[0], token[1]], [token[4], token[5]], [token[6], token[7]])
+        && is_hour([token[9], token[10]])
+        && [tens, ones] <= *b"60"
+    {
+        time_fraction(text, at + 15)
+    } else {
+        None
+    }
 }
 
-fn is_date([y, y1, y2, y3, m, m1, d, d1]: [u8; 8]) -> bool {
-    (19..=21).contains(&pair(y, y1))
-        && pair(y2, y3) < 100
-        && (1..=12).contains(&pair(m, m1))
-        && (1..=31).contains(&pair(d, d1))
+/// Whether every byte of `token` is between those of `least` and `most`, `*` being any. Vectorised, where a test per field is not.
+#[inline]
+fn has_shape<const N: usize>(token: &[u8; N], least: &[u8; N], most: &[u8; N]) -> bool {
+    (0..N).fold(true, |good, index| {
+        good & ((least[index] == b'*') | (token[index].wrapping_sub(least[index]) <= most[index] - least[index]))
+    })
 }
 
-/// The value of two digits, or 255.
-fn pair(tens: u8, ones: u8) -> u8 {
+// Two digits compare as text as they do as numbers.
+fn is_date(century: [u8; 2], month: [u8; 2], day: [u8; 2]) -> bool {
+    (*b"19"..=*b"21").contains(&century) && (*b"01"..=*b"12").contains(&month) && (*b"01"..=*b"31").contains(&day)
+}
+
+fn is_hour(hour: [u8; 2]) -> bool {
+    hour < *b"24"
+}
+
+/// The value of the two digits at `at`, or 255 where there are none.
+#[inline]
+fn pair(text: &[u8], at: usize) -> u8 {
+    let (Some(&tens), Some(&ones)) = (text.get(at), text.get(at + 1)) else { return u8::MAX };
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     if tens < 10 && ones < 10 { tens * 10 + ones } else { u8::MAX }
 }
@@ -138,11 +166,14 @@ fn time_fraction(text: &[u8], at: usize) -> Option<usize> {
 
 /// The end of a date-time whose clock ends at `at`.
 fn time_zone(text: &[u8], at: usize) -> Option<usize> {
-    let lengths: &[usize] = match *text.get(at..).unwrap_or_default() {
-        [b'Z' | b'z', ..] => &[1],
-        [b'+' | b'-', h, h1, b':', m, m1, ..] if pair(h, h1) < 15 && pair(m, m1) < 60 => &[6, 3, 0],
-        [b'+' | b'-', h, h1, m, m1, ..] if pair(h, h1) < 15 && pair(m, m1) < 60 => &[5, 0],
-        [b'+' | b'-', h, h1, ..] if pair(h, h1) < 15 => &[3, 0],
+    let minutes = |at| pair(text, at) < 60;
+    let lengths: &[usize] = match text.get(at) {
+        Some(b'Z' | b'z') => &[1],
+        Some(b'+' | b'-') if pair(text, at + 1) < 15 => match text.get(at + 3) {
+            Some(b':') if minutes(at + 4) => &[6, 3, 0],
+            _ if minutes(at + 3) => &[5, 0],
+            _ => &[3, 0],
+        },
         _ => &[0],
     };
     lengths.iter().map(|length| at + length).find(|&end| ends_time(text, end))
@@ -156,7 +187,7 @@ fn ends_time(text: &[u8], end: usize) -> bool {
 }
 
 fn epoch(text: &[u8], at: usize, after: usize) -> Option<usize> {
-    let decade = pair(*text.get(at)?, *text.get(at + 1)?);
+    let decade = pair(text, at);
     let count = digits(text, at);
     if !((11..25).contains(&decade) && matches!(count, 10 | 13 | 16 | 19) && begins_epoch(text, at, after)) {
         return None;

@@ -171,14 +171,12 @@ impl Dull {
 
     fn begins(before: &[u8], kind: &str) -> bool {
         let boundary = match before {
-            [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
+            [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] | [] => true,
             [.., last] => !last.is_ascii_alphanumeric(),
-            [] => true,
         };
         let signed = match before {
-            [.., b'+'] | [b'-'] => true,
+            [.., b'+'] | [b'-'] | [.., b'0'..=b'9', b'.'] => true,
             [.., left, b'-'] => !(left.is_ascii_alphanumeric() || matches!(left, b'_' | 0x1A)),
-            [.., b'0'..=b'9', b'.'] => true,
             _ => false,
         };
         boundary && !(kind == "epoch" && signed)
