@@ -18,8 +18,9 @@ pub(super) fn mask_tokens(text: &[u8]) -> Option<Vec<u8>> {
     let mut masker = Masker { text, out: Vec::new(), done: 0, copied: 0, clear: 0 };
     let (blocks, rest) = text.as_chunks::<BLOCK>();
     for (index, block) in blocks.iter().enumerate() {
-        if promising(block) {
-            let start = index * BLOCK;
+        let start = index * BLOCK;
+        // Where a token ended a moment ago, there will be more: the question costs more than it saves.
+        if masker.copied > start.saturating_sub(BLOCK) || promising(block) {
             masker.look(start.saturating_sub(LEAD), start);
             masker.look_at(start, beginnings(text, start, block));
             masker.done = masker.done.max(start + BLOCK);
@@ -149,11 +150,12 @@ impl Masker<'_> {
             self.out.reserve_exact(self.text.len());
         }
         self.out.extend_from_slice(&self.text[self.copied..start]);
-        self.out.extend_from_slice(match kind {
-            Kind::Uuid => sentinel::UUID,
-            Kind::Time => sentinel::TIME,
-            Kind::Epoch => sentinel::EPOCH,
-        });
+        // Each by itself: a copy of known length is a store or two.
+        match kind {
+            Kind::Uuid => self.out.extend_from_slice(sentinel::UUID),
+            Kind::Time => self.out.extend_from_slice(sentinel::TIME),
+            Kind::Epoch => self.out.extend_from_slice(sentinel::EPOCH),
+        }
         self.copied = end;
     }
 

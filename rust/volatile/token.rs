@@ -95,10 +95,7 @@ fn time(text: &[u8], at: usize) -> Option<usize> {
 /// `2026-11-21T10:24` and what may follow.
 fn extended_time(text: &[u8], at: usize, token: &[u8; 16]) -> Option<usize> {
     let shaped = matches!(token[10], b'T' | b't' | b' ') && has_shape(token, b"0000-00-00*00:00", b"2999-19-39*29:59");
-    if !(shaped
-        && is_date([token[0], token[1]], [token[5], token[6]], [token[8], token[9]])
-        && is_hour([token[11], token[12]]))
-    {
+    if !(shaped && is_date(pair(token, 0), pair(token, 5), pair(token, 8)) && pair(token, 11) < 24) {
         return None;
     }
     let end = at + 16;
@@ -112,16 +109,18 @@ fn extended_time(text: &[u8], at: usize, token: &[u8; 16]) -> Option<usize> {
 /// `20261121T102447` and what may follow.
 fn basic_time(text: &[u8], at: usize, token: &[u8; 15]) -> Option<usize> {
     let shaped = matches!(token[8], b'T' | b't') && has_shape(token, b"00000000*000000", b"29991939*295969");
-    let [.., tens, ones] = *token;
-    if shaped
-        && is_date([token[0], token[1]], [token[4], token[5]], [token[6], token[7]])
-        && is_hour([token[9], token[10]])
-        && [tens, ones] <= *b"60"
+    if !(shaped
+        && is_date(pair(token, 0), pair(token, 4), pair(token, 6))
+        && pair(token, 9) < 24
+        && pair(token, 13) <= 60)
     {
-        time_fraction(text, at + 15)
-    } else {
-        None
+        return None;
     }
+    time_fraction(text, at + 15)
+}
+
+fn is_date(century: u8, month: u8, day: u8) -> bool {
+    (19..=21).contains(&century) && (1..=12).contains(&month) && (1..=31).contains(&day)
 }
 
 /// Whether every byte of `token` is between those of `least` and `most`, `*` being any. Vectorised, where a test per field is not.
@@ -130,15 +129,6 @@ fn has_shape<const N: usize>(token: &[u8; N], least: &[u8; N], most: &[u8; N]) -
     (0..N).fold(true, |good, index| {
         good & ((least[index] == b'*') | (token[index].wrapping_sub(least[index]) <= most[index] - least[index]))
     })
-}
-
-// Two digits compare as text as they do as numbers.
-fn is_date(century: [u8; 2], month: [u8; 2], day: [u8; 2]) -> bool {
-    (*b"19"..=*b"21").contains(&century) && (*b"01"..=*b"12").contains(&month) && (*b"01"..=*b"31").contains(&day)
-}
-
-fn is_hour(hour: [u8; 2]) -> bool {
-    hour < *b"24"
 }
 
 /// The value of the two digits at `at`, or 255 where there are none.
@@ -220,7 +210,21 @@ fn ends_epoch(text: &[u8], end: usize) -> bool {
     }
 }
 
-/// How many digits stand at `at`, counted to 20 at most: no token has so many.
+/// How many digits stand at `at`, or some number above 20 where there are more: no token has so many.
 fn digits(text: &[u8], at: usize) -> usize {
-    text.get(at..).unwrap_or_default().iter().take(20).take_while(|byte| byte.is_ascii_digit()).count()
+    let mut count = 0;
+    while count <= 20 {
+        let rest = text.get(at + count..).unwrap_or_default();
+        let Some(word) = rest.first_chunk() else {
+            return count + rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        };
+        // A digit xor '0' is 0 to 9, and stays below 16 with 6 added; what another byte carries falls on those after it.
+        let word = u64::from_le_bytes(*word) ^ 0x3030_3030_3030_3030;
+        let others = (word | word.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0;
+        if others != 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count
 }
