@@ -74,8 +74,7 @@ fn jwt(text: &[u8], start: usize) -> Option<Hit> {
     }
     let end = run_end(text, header, |byte| is_word(byte) || byte == b'.');
     let end = end - text[header..end].iter().rev().take_while(|&&byte| byte == b'.').count();
-    let dots = text[start..end].iter().filter(|&&byte| byte == b'.').count();
-    (dots >= 1 && end - header > 8).then(|| Hit::new("jwt", start, end))
+    (end - header > 8).then(|| Hit::new("jwt", start, end))
 }
 
 /// The longest PEM block looked at, in bytes; an RSA key of 16,384 bits has 13,000.
@@ -89,16 +88,19 @@ fn pem(text: &[u8], start: usize) -> Option<Hit> {
     if memmem::find(label, b"PRIVATE").is_none() || memmem::find(label, b"KEY").is_none() {
         return None;
     }
-    let inside = |byte: &u8| !matches!(byte, b'"' | b'<' | b'{' | b'}');
-    let quoted = block.iter().position(|byte| !inside(byte)).unwrap_or(block.len());
-    let block = &block[..quoted];
-    let body = memmem::find(&block[label.len()..], b"-----END").map(|length| label.len() + length);
-    let end = match body {
-        Some(end) => end + 8 + memmem::find(&block[end + 8..], b"-----")? + 5,
-        // Cut off: everything up to the quote, but for an escape cut in two.
-        None => block.len(),
+    // Up to the next dashes, the quote that ends the string, or a template: no byte is looked at twice.
+    let rest = &block[label.len()..];
+    let dashes = memmem::find(rest, b"-----").unwrap_or(rest.len());
+    let payload =
+        &rest[..rest[..dashes].iter().position(|byte| matches!(byte, b'"' | b'<' | b'{' | b'}')).unwrap_or(dashes)];
+    let end = label.len() + payload.len();
+    let end = match block.get(end..) {
+        Some(tail) if tail.starts_with(b"-----END") => {
+            let tail = &tail[..tail.len().min(72)];
+            end + 8 + memmem::find(&tail[8..], b"-----").map_or(0, |length| length + 5)
+        }
+        _ => end,
     };
-    let payload = &block[label.len()..body.unwrap_or(end)];
     let letters = payload.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
     (letters >= 40 && is_random(payload)).then(|| Hit::new("private-key", start, start + end))
 }
