@@ -65,8 +65,11 @@ class Mismatch:
 def rewrite_multipart(body: bytes, content_type: str) -> tuple[bytes, str, str | None]:
     """Body and ``Content-Type`` with the fixed boundary, and why not where they come back untouched (RFC 2046, section 5.1)."""
 
-def shrink(body: bytes, content_type: str | None, min_len: int) -> bytes:
-    """The body with media of at least ``min_len`` bytes replaced by small valid files; the same object where there is none."""
+def shrink(body: bytes, content_type: str | None, min_len: int, *, digest: bool) -> bytes:
+    """The body with media of at least ``min_len`` bytes replaced by small valid files; the same object where there is none.
+
+    With ``digest``, each small file tells the SHA-256 of the full one, and counts as it wherever it turns up again.
+    """
 
 def explain(left: bytes, left_type: str | None, right: bytes, right_type: str | None) -> Mismatch:
     """Why two bodies are not the same."""

@@ -61,7 +61,7 @@ def shrink_media(body: object, content_type: str | bytes | None = None) -> bytes
     Raises:
         UnsupportedBodyError: for a body that cannot be turned into bytes.
     """
-    return _core.shrink(materialize(body), _type(content_type), MEDIA_MIN)
+    return _core.shrink(materialize(body), _type(content_type), MEDIA_MIN, digest=False)
 
 
 def key_fingerprint(headers: Mapping[str, object]) -> str:

@@ -131,8 +131,14 @@ mod _core {
     }
 
     #[pyfunction]
-    fn shrink<'py>(body: &Bound<'py, PyBytes>, content_type: ContentType, min_len: usize) -> Bound<'py, PyBytes> {
-        changed(body, |bytes| body::shrink(bytes, content_type.get(), Shrink { min_len, digest: false }))
+    #[pyo3(signature = (body, content_type, min_len, *, digest))]
+    fn shrink<'py>(
+        body: &Bound<'py, PyBytes>,
+        content_type: ContentType,
+        min_len: usize,
+        digest: bool,
+    ) -> Bound<'py, PyBytes> {
+        changed(body, |bytes| body::shrink(bytes, content_type.get(), Shrink { min_len, digest }))
     }
 
     #[pyfunction]

@@ -3,5 +3,4 @@
 mod json;
 mod media;
 mod multipart;
-mod secrets;
 mod volatile;
