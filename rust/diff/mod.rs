@@ -1,0 +1,2 @@
+mod first;
+pub use first::first_difference;
