@@ -20,6 +20,8 @@ pub enum ErrorKind {
     NotUtf8,
     /// Arrays and objects are nested deeper than [`crate::json::MAX_DEPTH`].
     TooDeep,
+    /// The body is larger than the core can index.
+    TooLarge,
     /// A JSON path of a setting that cannot be parsed.
     BadPath,
     /// A regular expression of a setting that cannot be compiled.
@@ -38,6 +40,7 @@ impl ErrorKind {
             Self::BadJson => "not valid JSON",
             Self::NotUtf8 => "not valid UTF-8",
             Self::TooDeep => "nested too deeply",
+            Self::TooLarge => "too large",
             Self::BadPath => "not a JSON path",
             Self::BadPattern => "not a valid pattern",
         }
