@@ -1,0 +1,347 @@
+//! Credentials known by the name of the member, parameter, header or variable they are the value of.
+//!
+//! Found in JSON at any depth of quoting, forms, queries, headers, YAML, multipart form data, environment files, Python and SQL
+//! sources. A bare value (`password: hello`) has to look drawn at random; a quoted one only must not be a stand-in.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::shape::{is_random, is_stand_in, is_word, run_end, trailing_backslashes};
+use super::{Hit, any_of, find_each, token};
+
+static LITERALS: LazyLock<[Option<Regex>; 2]> = LazyLock::new(|| {
+    [
+        any_of(["key", "Key", "KEY", "sig=", "SIG=", "Sig="]),
+        any_of([
+            "token",
+            "Token",
+            "TOKEN",
+            "secret",
+            "Secret",
+            "SECRET",
+            "passw",
+            "Passw",
+            "PASSW",
+            "passphrase",
+            "uthorization",
+            "UTHORIZATION",
+            "ignature=",
+            "redential=",
+        ]),
+    ]
+});
+
+/// Puts a hit for each credential that a name gives away.
+pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
+    for literals in LITERALS.iter() {
+        find_each(literals.as_ref(), text, hits, at);
+    }
+}
+
+/// What a name says about its value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// A key or token made by a machine.
+    Key,
+    /// A word made by a person: may be short, may have no digit.
+    Password,
+    /// A scheme and a credential (RFC 9110, section 11.6.2).
+    Authorization,
+    /// A signature of a URI: a credential as a query parameter only; elsewhere (`thoughtSignature`) it is content.
+    Signature,
+}
+
+/// Ends of names, in lower case without `-` and `_`. Not just any `…token`: `next_page_token` and `stop_token` are content.
+const NAMES: [(&str, &str, Class); 55] = [
+    ("mistralapikey", "mistral", Class::Key),
+    ("cohereapikey", "cohere", Class::Key),
+    ("coapikey", "cohere", Class::Key),
+    ("togetherapikey", "together", Class::Key),
+    ("azureopenaiapikey", "azure-api-key", Class::Key),
+    ("secretaccesskey", "aws-secret-access-key", Class::Key),
+    ("subscriptionkey", "azure-api-key", Class::Key),
+    ("apikey", "api-key", Class::Key),
+    ("apisecret", "api-key", Class::Key),
+    ("apitoken", "api-key", Class::Key),
+    ("accesskey", "access-key", Class::Key),
+    ("accountkey", "access-key", Class::Key),
+    ("functionskey", "access-key", Class::Key),
+    ("masterkey", "access-key", Class::Key),
+    ("signingkey", "access-key", Class::Key),
+    ("encryptionkey", "access-key", Class::Key),
+    ("authkey", "access-key", Class::Key),
+    ("secretkey", "access-key", Class::Key),
+    ("privatekey", "private-key", Class::Key),
+    ("accesstoken", "access-token", Class::Key),
+    ("refreshtoken", "refresh-token", Class::Key),
+    ("idtoken", "id-token", Class::Key),
+    ("authtoken", "access-token", Class::Key),
+    ("bearertoken", "access-token", Class::Key),
+    ("oauthtoken", "access-token", Class::Key),
+    ("sessiontoken", "session-token", Class::Key),
+    ("securitytoken", "session-token", Class::Key),
+    ("hftoken", "access-token", Class::Key),
+    ("hubtoken", "access-token", Class::Key),
+    ("githubtoken", "access-token", Class::Key),
+    ("ghtoken", "access-token", Class::Key),
+    ("gitlabtoken", "access-token", Class::Key),
+    ("npmtoken", "access-token", Class::Key),
+    ("slacktoken", "access-token", Class::Key),
+    ("bottoken", "access-token", Class::Key),
+    ("databrickstoken", "access-token", Class::Key),
+    ("replicatetoken", "access-token", Class::Key),
+    ("usertoken", "access-token", Class::Key),
+    ("csrftoken", "access-token", Class::Key),
+    ("clientassertion", "client-secret", Class::Key),
+    ("clientsecret", "client-secret", Class::Key),
+    ("webhooksecret", "webhook-secret", Class::Key),
+    ("secret", "secret", Class::Key),
+    ("secretstring", "secret", Class::Key),
+    ("secretvalue", "secret", Class::Key),
+    ("password", "password", Class::Password),
+    ("passwd", "password", Class::Password),
+    ("passphrase", "password", Class::Password),
+    ("xamzcredential", "aws-access-key-id", Class::Signature),
+    ("xgoogcredential", "google-credential", Class::Signature),
+    ("xamzsignature", "signature", Class::Signature),
+    ("xgoogsignature", "signature", Class::Signature),
+    ("signature", "signature", Class::Signature),
+    ("sig", "azure-sas", Class::Signature),
+    ("authorization", "authorization", Class::Authorization),
+];
+
+/// What `name` says about its value: a kind and a class, or nothing.
+pub(super) fn class(name: &[u8]) -> Option<(&'static str, Class)> {
+    let mut folded = [0; LONGEST_NAME * 2];
+    let mut length = 0;
+    for byte in name.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+        *folded.get_mut(length)? = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let folded = &folded[..length];
+    NAMES.iter().find(|(end, ..)| folded.ends_with(end.as_bytes())).map(|&(_, kind, class)| (kind, class))
+}
+
+/// The longest name looked at, to either side of what was searched for.
+const LONGEST_NAME: usize = 64;
+
+/// The longest value in quotes looked at, in bytes.
+const LONGEST_VALUE: usize = 16 * 1024;
+
+fn at(text: &[u8], start: usize, end: usize) -> Option<Hit> {
+    let left = &text[start.saturating_sub(LONGEST_NAME)..start];
+    let start = start - left.iter().rev().take_while(|&&byte| is_word(byte)).count();
+    let right = &text[end..text.len().min(end + LONGEST_NAME)];
+    let name_end = if text.get(end - 1) == Some(&b'=') { end - 1 } else { end + run_end(right, 0, is_word) };
+    let (kind, class) = class(&text[start..name_end])?;
+    let found = separator(text, name_end).and_then(|(place, after)| value(text, start, place, after, class))?;
+    let range = credential(text, found, class)?;
+    let kind = token::at(text, range.start).map_or(kind, |(kind, _)| kind);
+    Some(Hit::new(kind, range.start, range.end))
+}
+
+/// What stands between a name and its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// `:`, as in JSON, YAML and headers, or spaced `=`.
+    Member,
+    /// `=` right after the name: a form, a query, an environment file.
+    Parameter,
+    /// A part of multipart form data (RFC 7578): the value begins after an empty line.
+    Part,
+}
+
+/// What separates the name that ends at `at` from its value, and where the value begins.
+fn separator(text: &[u8], at: usize) -> Option<(Place, usize)> {
+    let mut next = quote(text, at).map_or(at, |quote| quote.after);
+    let rest = &text[next..];
+    if next > at && (rest.starts_with(b"\r\n") || rest.starts_with(b"; ")) {
+        let head = &rest[..rest.len().min(512)];
+        return memchr::memmem::find(head, b"\r\n\r\n").map(|empty| (Place::Part, next + empty + 4));
+    }
+    let quoted = next > at;
+    let name_end = next;
+    next = run_end(text, next, |byte| matches!(byte, b' ' | b'\t'));
+    let (place, length) = match text.get(next..)? {
+        [b'=', b'=' | b'~', ..] => return None,
+        [b'=', b'>', ..] | [b':', b'=', ..] => (Place::Member, 2),
+        [b':', ..] => (Place::Member, 1),
+        [b'=', ..] if next == name_end && !quoted => (Place::Parameter, 1),
+        [b'=', ..] => (Place::Member, 1),
+        [b'%', b'3', b'A' | b'a', ..] => (Place::Member, 3),
+        [b'%', b'3', b'D' | b'd', ..] => (Place::Parameter, 3),
+        _ => return None,
+    };
+    Some((place, next + length))
+}
+
+/// A quote, with the backslashes or the percent-encoding that its nesting gives it.
+struct Quote {
+    /// One of `"`, `'`, or `%` for `%22`.
+    mark: u8,
+    backslashes: usize,
+    after: usize,
+}
+
+fn quote(text: &[u8], at: usize) -> Option<Quote> {
+    let slashes = run_end(&text[at..text.len().min(at + 16)], 0, |byte| byte == b'\\');
+    let after = at + slashes;
+    match text.get(after..)? {
+        [mark @ (b'"' | b'\''), ..] => Some(Quote { mark: *mark, backslashes: slashes, after: after + 1 }),
+        [b'%', b'2', b'2' | b'7', ..] if slashes == 0 => Some(Quote { mark: b'%', backslashes: 0, after: after + 3 }),
+        _ => None,
+    }
+}
+
+/// A value, and how sure it is that it is one.
+struct Value {
+    range: Range<usize>,
+    /// It stands in quotes, or is the whole of a parameter or a part.
+    delimited: bool,
+}
+
+/// The value that begins at or after `at`.
+fn value(text: &[u8], name: usize, place: Place, at: usize, class: Class) -> Option<Value> {
+    if place == Place::Part {
+        let end = run_end(text, at, |byte| !matches!(byte, b'\r' | b'\n'));
+        return Some(Value { range: at..end, delimited: true });
+    }
+    if class == Class::Signature && place != Place::Parameter {
+        return None;
+    }
+    let at = if place == Place::Member { opening(text, at) } else { at };
+    if let Some(quote) = quote(text, at) {
+        let end = closing(text, &quote)?;
+        return Some(Value { range: quote.after..end, delimited: true });
+    }
+    let in_form = place == Place::Parameter
+        && matches!(
+            name.checked_sub(1).and_then(|before| text.get(before)),
+            None | Some(b'&' | b'?' | b';' | b'\\' | b'%' | b'\n')
+        );
+    let blank = class == Class::Authorization;
+    let end = run_end(text, at, |byte| {
+        (byte.is_ascii_graphic() || byte >= 0x80 || (blank && matches!(byte, b' ')))
+            && !matches!(
+                byte,
+                b'"' | b'\''
+                    | b'<'
+                    | b'>'
+                    | b'&'
+                    | b';'
+                    | b'('
+                    | b')'
+                    | b'{'
+                    | b'}'
+                    | b'['
+                    | b']'
+                    | b'|'
+                    | b'\\'
+                    | b'`'
+            )
+            && (blank || byte != b',')
+    });
+    // `f(`, `x[0]` and `${` are code or templates.
+    if matches!(text.get(end), Some(b'(' | b'[' | b'{' | b'<')) {
+        return None;
+    }
+    let in_form = in_form && matches!(text.get(end), None | Some(b'&' | b'"' | b'\'' | b'\\' | b'\r' | b'\n' | b' '));
+    Some(Value { range: at..end, delimited: in_form })
+}
+
+/// Past the white space, line ends and brackets that JSON and YAML may put between `:` and a value (`["…"]`, `\n  - …`).
+fn opening(text: &[u8], at: usize) -> usize {
+    const MOST: usize = 64;
+    let rest = &text[at..text.len().min(at + MOST)];
+    let mut length = rest.iter().take_while(|&&byte| matches!(byte, b' ' | b'\t' | b'+')).count();
+    if rest[length..].starts_with(b"%20") {
+        length += 3;
+    }
+    let wide = rest.iter().take_while(|&&byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'[')).count();
+    match rest.get(wide..) {
+        Some([b'-', b' ', ..]) if wide > length => at + wide + 2,
+        Some([b'"' | b'\'' | b'\\', ..]) => at + wide,
+        _ => at + length,
+    }
+}
+
+/// Where the value behind `quote` ends: at the same mark with the same number of backslashes.
+fn closing(text: &[u8], quote: &Quote) -> Option<usize> {
+    let limit = text.len().min(quote.after + LONGEST_VALUE);
+    let value = &text[quote.after..limit];
+    if quote.mark == b'%' {
+        return memchr::memmem::find(value, b"%2").map(|length| quote.after + length);
+    }
+    for length in memchr::memchr_iter(quote.mark, value) {
+        let slashes = trailing_backslashes(&value[..length]);
+        let closes = match quote.backslashes {
+            0 => slashes % 2 == 0,
+            nested => slashes <= nested,
+        };
+        if closes {
+            return Some(quote.after + length - slashes.min(quote.backslashes));
+        }
+    }
+    None
+}
+
+/// The part of a value that is the credential, if it looks like one.
+fn credential(text: &[u8], found: Value, class: Class) -> Option<Range<usize>> {
+    let Value { range, delimited } = found;
+    let value = &text[range.clone()];
+    match class {
+        Class::Authorization => {
+            let (start, has_scheme) = behind_scheme(value);
+            let rest = &value[start..];
+            let plausible = if has_scheme && delimited { rest.len() >= 6 } else { rest.len() >= 12 && is_random(rest) };
+            let plain = has_scheme || !rest.contains(&b' ');
+            (plausible && plain && !is_stand_in(rest)).then_some(range.start + start..range.end)
+        }
+        Class::Signature => (value.len() >= 16 && is_random(value) && !is_stand_in(value)).then_some(range),
+        Class::Key | Class::Password => {
+            let least = match (delimited, class) {
+                (false, _) => 12,
+                (true, Class::Password) => 6,
+                (true, _) => 8,
+            };
+            let one_word = !value.iter().any(u8::is_ascii_whitespace);
+            let made_up = delimited && class == Class::Password || is_random(value) || (delimited && has_digit(value));
+            (value.len() >= least && one_word && made_up && !is_stand_in(value)).then_some(range)
+        }
+    }
+}
+
+fn has_digit(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit)
+}
+
+/// Schemes of the IANA registry and the ones vendors made up.
+const SCHEMES: [&str; 13] = [
+    "bearer",
+    "basic",
+    "token",
+    "bot",
+    "digest",
+    "negotiate",
+    "apikey",
+    "api-key",
+    "key",
+    "dpop",
+    "aws4-hmac-sha256",
+    "splunk",
+    "oauth",
+];
+
+/// Where the credential begins behind `Bearer ` or another scheme, and whether there is one.
+fn behind_scheme(value: &[u8]) -> (usize, bool) {
+    let length = run_end(value, 0, is_word);
+    let lower = value[..length].to_ascii_lowercase();
+    let blank = match value.get(length..) {
+        Some([b' ' | b'+', ..]) => 1,
+        Some([b'%', b'2', b'0', ..]) => 3,
+        _ => return (0, false),
+    };
+    if SCHEMES.iter().any(|scheme| scheme.as_bytes() == lower) { (length + blank, true) } else { (0, false) }
+}

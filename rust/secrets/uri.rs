@@ -1,0 +1,112 @@
+//! Credentials in the query, the fragment and the user part of a URI.
+
+use std::borrow::Cow;
+
+use super::named::{self, Class};
+use super::{REDACTED, redact};
+
+/// `uri` without the values of its credential parameters and without its password; every other byte stays.
+///
+/// Parameter names count in any case and percent-encoded. `code` counts only beside another parameter of OAuth (RFC 6749, section
+/// 4.1): alone it is as likely a country's. Keys of a vendor's shape are found in the path and in any other parameter too.
+#[must_use]
+pub fn redact_uri(uri: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut done = 0;
+    let mut cut = |start: usize, end: usize| {
+        if start < end && start >= done && &uri[start..end] != REDACTED {
+            out.push_str(&uri[done..start]);
+            out.push_str(REDACTED);
+            done = end;
+        }
+    };
+    if let Some((start, end)) = userinfo(uri) {
+        cut(start, end);
+    }
+    let parameters = uri.find(['?', '#']).map_or("", |at| &uri[at..]);
+    let in_oauth = parameters.split(['?', '#', '&', ';']).any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        ["state", "client_id", "redirect_uri", "grant_type", "code_verifier"].contains(&name)
+    });
+    let mut at = uri.len() - parameters.len();
+    for pair in parameters.split_inclusive(['?', '#', '&', ';']) {
+        let body = pair.trim_end_matches(['?', '#', '&', ';']);
+        if let Some((name, _)) = body.split_once('=')
+            && (is_secret_parameter(name) || (in_oauth && name == "code"))
+        {
+            cut(at + name.len() + 1, at + body.len());
+        }
+        at += pair.len();
+    }
+    if done > 0 {
+        out.push_str(&uri[done..]);
+    }
+    let uri = if done > 0 { Cow::Owned(out) } else { Cow::Borrowed(uri) };
+    match redact(uri.as_bytes()) {
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        Cow::Borrowed(_) => uri,
+    }
+}
+
+/// Where the user part stands: the password, or all of it where there is no colon, as tokens stand there.
+fn userinfo(uri: &str) -> Option<(usize, usize)> {
+    let start = uri.find("://")? + 3;
+    let authority = &uri[start..];
+    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
+    let end = authority.rfind('@')?;
+    Some((start, start + end))
+}
+
+/// Names that say nothing in a body, but in a query.
+const IN_A_QUERY: [&str; 15] = [
+    "key",
+    "token",
+    "sig",
+    "signature",
+    "auth",
+    "pwd",
+    "pass",
+    "hapikey",
+    "jwt",
+    "ticket",
+    "sessionid",
+    "awsaccesskeyid",
+    "xamzcredential",
+    "xgoogcredential",
+    "assertion",
+];
+
+fn is_secret_parameter(name: &str) -> bool {
+    let folded: Vec<u8> =
+        decoded(name).into_iter().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase()).collect();
+    IN_A_QUERY.iter().any(|known| known.as_bytes() == folded)
+        || named::class(&folded).is_some_and(|(_, class)| class != Class::Signature)
+        || [b"xamzsignature".as_slice(), b"xgoogsignature"].contains(&folded.as_slice())
+}
+
+/// `name` without percent-encoding (RFC 3986, section 2.1).
+fn decoded(name: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, after @ ..] = rest {
+        if let (b'%', [high, low, behind @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            out.push(high << 4 | low);
+            rest = behind;
+        } else {
+            out.push(*first);
+            rest = after;
+        }
+    }
+    out
+}
+
+const fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
