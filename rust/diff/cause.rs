@@ -9,8 +9,10 @@
 pub enum Cause {
     /// No difference: the bytes are the same.
     Same,
-    /// JSON that differs in white space, key order or the spelling of escapes only, which never counts.
+    /// JSON that differs in white space, key order, the spelling of escapes or by shrunk media only, which never counts.
     Formatting,
+    /// JSON that differs only where `llm_vcr_ignore` says that it does not count.
+    Ignored,
     /// Multipart bodies that differ in their boundary only, which never counts.
     Boundary,
     /// A UUID stands where another one stood.
@@ -19,6 +21,8 @@ pub enum Cause {
     Time,
     /// A unix epoch (seconds to microseconds, or a float) stands where another one stood.
     Epoch,
+    /// A token that one of the user's own patterns in `llm_vcr_mask` covers.
+    Masked,
     /// The name of a temporary file or folder.
     TempPath,
     /// One of the bodies, or an uploaded part, is empty and the other is not.
@@ -87,13 +91,15 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the enum.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Same,
         Self::Formatting,
+        Self::Ignored,
         Self::Boundary,
         Self::Uuid,
         Self::Time,
         Self::Epoch,
+        Self::Masked,
         Self::TempPath,
         Self::EmptyBody,
         Self::UnsupportedBody,
@@ -134,10 +140,12 @@ impl Cause {
         match self {
             Self::Same => "same",
             Self::Formatting => "formatting",
+            Self::Ignored => "ignored",
             Self::Boundary => "boundary",
             Self::Uuid => "uuid",
             Self::Time => "time",
             Self::Epoch => "epoch",
+            Self::Masked => "masked",
             Self::TempPath => "temp-path",
             Self::EmptyBody => "empty-body",
             Self::UnsupportedBody => "unsupported-body",
@@ -182,13 +190,18 @@ impl Cause {
     /// Whether the exact fingerprints differ because of it: not for what the canonical form removes anyway.
     #[must_use]
     pub const fn counts(self) -> bool {
-        !matches!(self, Self::Same | Self::Formatting | Self::Boundary)
+        !matches!(self, Self::Same | Self::Formatting | Self::Ignored | Self::Boundary)
     }
 
     /// Whether comparing with volatile tokens masked overlooks it.
     #[must_use]
     pub const fn is_volatile(self) -> bool {
-        matches!(self, Self::Uuid | Self::Time | Self::Epoch)
+        matches!(self, Self::Uuid | Self::Time | Self::Epoch | Self::Masked)
+    }
+
+    /// Whether it keeps no request from replaying by itself: volatile, or a secret in a body, which is scrubbed before comparing.
+    pub(super) const fn is_overlooked(self) -> bool {
+        self.is_volatile() || matches!(self, Self::Credential)
     }
 
     /// What differs, as a noun phrase for a heading.
@@ -196,11 +209,13 @@ impl Cause {
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Same => "nothing differs",
-            Self::Formatting => "only the JSON formatting differs",
+            Self::Formatting => "equal in canonical form",
+            Self::Ignored => "only what `llm_vcr_ignore` names differs",
             Self::Boundary => "only the multipart boundary differs",
             Self::Uuid => "another uuid",
             Self::Time => "another time",
             Self::Epoch => "another unix time",
+            Self::Masked => "another token of a masked pattern",
             Self::TempPath => "another temporary path",
             Self::EmptyBody => "empty on one side",
             Self::UnsupportedBody => "a body that cannot be read",

@@ -17,12 +17,15 @@ const RECORD_AGAIN: &str = "if the change is meant, record the test again (`--re
 /// What mends `cause` at `place`.
 pub(super) fn sentence(cause: Cause, place: &Place<'_>) -> String {
     match cause {
-        Cause::Uuid | Cause::Time | Cause::Epoch => volatile(cause, place),
+        Cause::Uuid | Cause::Time | Cause::Epoch | Cause::Masked => volatile(cause, place),
         Cause::Number | Cause::Text | Cause::TempPath => random(cause, place),
         Cause::AddedKey | Cause::RemovedKey | Cause::NullOrMissing | Cause::Boolean | Cause::Type => match ignore(place) {
             Some(ignore) => format!("{ignore}, or build the request alike in both runs; {RECORD_AGAIN}."),
             None => fixed(cause).to_owned(),
         },
+        Cause::Credential if place.path.is_some() => {
+            "Secrets in bodies are redacted before comparing, so this is no miss by itself; better send the key in a header.".to_owned()
+        }
         _ => fixed(cause).to_owned(),
     }
 }
@@ -30,6 +33,7 @@ pub(super) fn sentence(cause: Cause, place: &Place<'_>) -> String {
 fn volatile(cause: Cause, place: &Place<'_>) -> String {
     let freeze = match cause {
         Cause::Uuid => "pass a fixed id in the test (seed or patch `uuid.uuid4`)",
+        Cause::Masked => "fix the value in the test",
         _ => "freeze the clock in the test",
     };
     let mut text = format!(
@@ -93,36 +97,97 @@ fn is_label(path: &str) -> bool {
 
 const fn fixed(cause: Cause) -> &'static str {
     match cause {
-        Cause::Same => "The bodies are the same: look at the method, the URL, the headers or the credential, or whether the episode was already played.",
-        Cause::Formatting => "llm_vcr compares JSON by its canonical form, so this is no miss: match on `llm_body` instead of vcrpy's `body`.",
-        Cause::Boundary => "llm_vcr rewrites boundaries, so this is no miss: match on `llm_body` instead of vcrpy's `body`.",
-        Cause::EmptyBody => "A file that was read once is at its end: call `seek(0)` before it is sent again, or pass bytes; otherwise record the test again (`--record-mode=rewrite`).",
-        Cause::UnsupportedBody => "Pass the body as bytes, str, dict, file or iterator; other types cannot be compared and equal only themselves.",
-        Cause::Credential => "Use the key of the provider's environment variable, list this one in `llm_vcr_placeholder_keys`, or set `llm_vcr_credential = \"ignore\"`.",
-        Cause::Method | Cause::Url => "If the endpoint changed on purpose, record the test again (`--record-mode=rewrite`); otherwise build the same URL in both runs.",
-        Cause::ContentType => "Send the same `Content-Type` as the recording, or record the test again (`--record-mode=rewrite`).",
-        Cause::NotJson => "One side is not valid JSON (cut off, or encoded differently): send the same kind of body, or record the test again (`--record-mode=rewrite`).",
+        Cause::Same => {
+            "The bodies are the same: look at the method, the URL, the headers or the credential, or whether the episode was already played."
+        }
+        Cause::Formatting => {
+            "llm_vcr compares JSON by its canonical form, so this is no miss: match on `llm_body` instead of vcrpy's `body`."
+        }
+        Cause::Ignored => {
+            "`llm_vcr_ignore` leaves this out, so this is no miss: look at the URL, the headers or the credential."
+        }
+        Cause::Boundary => {
+            "llm_vcr rewrites boundaries, so this is no miss: match on `llm_body` instead of vcrpy's `body`."
+        }
+        Cause::EmptyBody => {
+            "A file that was read once is at its end: call `seek(0)` before it is sent again, or pass bytes; otherwise record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::UnsupportedBody => {
+            "Pass the body as bytes, str, dict, file or iterator; other types cannot be compared and equal only themselves."
+        }
+        Cause::Credential => {
+            "Use the key of the provider's environment variable, list this one in `llm_vcr_placeholder_keys`, or set `llm_vcr_credential = \"ignore\"`."
+        }
+        Cause::Method | Cause::Url => {
+            "If the endpoint changed on purpose, record the test again (`--record-mode=rewrite`); otherwise build the same URL in both runs."
+        }
+        Cause::ContentType => {
+            "Send the same `Content-Type` as the recording, or record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::NotJson => {
+            "One side is not valid JSON (cut off, or encoded differently): send the same kind of body, or record the test again (`--record-mode=rewrite`)."
+        }
         Cause::TooDeep => "Flatten the body: what is nested this deeply is not compared and equals only itself.",
-        Cause::BadMultipart => "Build the upload with the client's own multipart support, so that its delimiter lines fit the announced boundary.",
-        Cause::Model => "If the model was changed on purpose, record the test again (`--record-mode=rewrite`); otherwise pin it in the test.",
-        Cause::Stream => "A streamed answer cannot stand for a plain one: record the test again (`--record-mode=rewrite`), or set `stream` as before.",
-        Cause::Tools => "If the tools or the schema changed on purpose, record the test again (`--record-mode=rewrite`); otherwise generate them in a fixed order with fixed text.",
-        Cause::Type => "Send the value with the type it had (a number is not its text); if the change is meant, record the test again (`--record-mode=rewrite`).",
-        Cause::NullOrMissing => "`null` is not the same as leaving the key out: do either in both runs, or record the test again (`--record-mode=rewrite`).",
-        Cause::AddedKey | Cause::RemovedKey => "Another version of the SDK or of the code sends other fields: pin it, or record the test again (`--record-mode=rewrite`).",
-        Cause::DuplicateKey => "Send each key once per object: duplicates are kept in order, because providers disagree on which one wins.",
-        Cause::ArrayLength => "If the list grew or shrank on purpose, record the test again (`--record-mode=rewrite`); otherwise look for state that leaks from another test.",
-        Cause::ArrayOrder => "Sort the list before sending (a `set`, a directory listing or parallel work has no fixed order).",
-        Cause::Boolean => "If the flag was changed on purpose, record the test again (`--record-mode=rewrite`); otherwise fix it in the test.",
-        Cause::Unicode => "Normalise the text before sending, `unicodedata.normalize(\"NFC\", text)`: file names on macOS come decomposed.",
-        Cause::LineEnding => "Read the text with `newline=\"\\n\"` semantics on every system, or mark the file `text eol=lf` in `.gitattributes`.",
-        Cause::Media => "Send the same file as when recording (an encoder's output may vary between versions); if it is meant, record the test again (`--record-mode=rewrite`). Stored media counts by its type, length and SHA-256, whatever `llm_vcr_media` says.",
-        Cause::Binary => "Send the same bytes as when recording; if the change is meant, record the test again (`--record-mode=rewrite`).",
-        Cause::PartCount => "Send the same files and fields as when recording; if the change is meant, record the test again (`--record-mode=rewrite`).",
+        Cause::BadMultipart => {
+            "Build the upload with the client's own multipart support, so that its delimiter lines fit the announced boundary."
+        }
+        Cause::Model => {
+            "If the model was changed on purpose, record the test again (`--record-mode=rewrite`); otherwise pin it in the test."
+        }
+        Cause::Stream => {
+            "A streamed answer cannot stand for a plain one: record the test again (`--record-mode=rewrite`), or set `stream` as before."
+        }
+        Cause::Tools => {
+            "If the tools or the schema changed on purpose, record the test again (`--record-mode=rewrite`); otherwise generate them in a fixed order with fixed text."
+        }
+        Cause::Type => {
+            "Send the value with the type it had (a number is not its text); if the change is meant, record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::NullOrMissing => {
+            "`null` is not the same as leaving the key out: do either in both runs, or record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::AddedKey | Cause::RemovedKey => {
+            "Another version of the SDK or of the code sends other fields: pin it, or record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::DuplicateKey => {
+            "Send each key once per object: duplicates are kept in order, because providers disagree on which one wins."
+        }
+        Cause::ArrayLength => {
+            "If the list grew or shrank on purpose, record the test again (`--record-mode=rewrite`); otherwise look for state that leaks from another test."
+        }
+        Cause::ArrayOrder => {
+            "Sort the list before sending (a `set`, a directory listing or parallel work has no fixed order)."
+        }
+        Cause::Boolean => {
+            "If the flag was changed on purpose, record the test again (`--record-mode=rewrite`); otherwise fix it in the test."
+        }
+        Cause::Unicode => {
+            "Normalise the text before sending, `unicodedata.normalize(\"NFC\", text)`: file names on macOS come decomposed."
+        }
+        Cause::LineEnding => {
+            "Read the text with `newline=\"\\n\"` semantics on every system, or mark the file `text eol=lf` in `.gitattributes`."
+        }
+        Cause::Media => {
+            "Send the same file as when recording (an encoder's output may vary between versions); if it is meant, record the test again (`--record-mode=rewrite`). Stored media counts by its type, length and SHA-256, whatever `llm_vcr_media` says."
+        }
+        Cause::Binary => {
+            "Send the same bytes as when recording; if the change is meant, record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::PartCount => {
+            "Send the same files and fields as when recording; if the change is meant, record the test again (`--record-mode=rewrite`)."
+        }
         Cause::PartOrder => "Pass files and fields in a fixed order: swapped files are another request.",
-        Cause::FileName => "Give the upload a fixed name, `(\"image.png\", file)`, instead of a temporary file's own; if the change is meant, record the test again (`--record-mode=rewrite`).",
-        Cause::PartHeader => "Give the part the same name and content type as when recording; if the change is meant, record the test again (`--record-mode=rewrite`).",
-        Cause::Framing => "Send the multipart body through the same client library as when recording, or record the test again (`--record-mode=rewrite`).",
-        Cause::Uuid | Cause::Time | Cause::Epoch | Cause::TempPath | Cause::Number | Cause::Text => "Fix the value in the test, or record the test again (`--record-mode=rewrite`).",
+        Cause::FileName => {
+            "Give the upload a fixed name, `(\"image.png\", file)`, instead of a temporary file's own; if the change is meant, record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::PartHeader => {
+            "Give the part the same name and content type as when recording; if the change is meant, record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::Framing => {
+            "Send the multipart body through the same client library as when recording, or record the test again (`--record-mode=rewrite`)."
+        }
+        Cause::Uuid | Cause::Time | Cause::Epoch | Cause::Masked | Cause::TempPath | Cause::Number | Cause::Text => {
+            "Fix the value in the test, or record the test again (`--record-mode=rewrite`)."
+        }
     }
 }

@@ -48,14 +48,16 @@ pub(super) fn compare<'a>(a: &Tree<'a>, b: &Tree<'a>, options: &Options<'_>) -> 
     let mut comparison = Comparison { a, b, steps: Steps::new(), tasks: vec![root], options };
     let mut found: Vec<Found> = Vec::new();
     let mut headline: Option<usize> = None;
+    let mut ignored = None;
     let mut count = 0_usize;
     while let Some(task) = comparison.tasks.pop() {
         if comparison.steps.is_ignored(task.step, options.ignore) {
+            ignored.get_or_insert(Found { cause: Cause::Ignored, task });
             continue;
         }
         let Some(cause) = comparison.look(&task) else { continue };
         count += 1;
-        let is_headline = headline.is_none() && !cause.is_volatile();
+        let is_headline = headline.is_none() && !cause.is_overlooked();
         if is_headline || found.len() <= OTHERS_NAMED {
             if is_headline {
                 headline = Some(found.len());
@@ -67,7 +69,7 @@ pub(super) fn compare<'a>(a: &Tree<'a>, b: &Tree<'a>, options: &Options<'_>) -> 
         }
     }
     if found.is_empty() {
-        return None;
+        return ignored.map(|place| comparison.mismatch(&place));
     }
     let first = found.remove(headline.unwrap_or(0));
     let mut mismatch = comparison.mismatch(&first);
@@ -77,7 +79,7 @@ pub(super) fn compare<'a>(a: &Tree<'a>, b: &Tree<'a>, options: &Options<'_>) -> 
     Some(mismatch)
 }
 
-impl<'a> Comparison<'a, '_> {
+impl Comparison<'_, '_> {
     /// The cause in one place, or nothing where the difference lies deeper (and has been put on the list).
     fn look(&mut self, task: &Task) -> Option<Cause> {
         if task.preset.is_some() {
@@ -100,7 +102,9 @@ impl<'a> Comparison<'a, '_> {
             }
             (Kind::Array, Kind::Array) | (Kind::Lines, Kind::Lines) => self.arrays(a, b, task.step)?,
             (Kind::String, Kind::String) => self.strings(a, b),
-            (Kind::Raw, _) | (_, Kind::Raw) => text::cause_of(self.a.source(a), self.b.source(b), self.options.patterns),
+            (Kind::Raw, _) | (_, Kind::Raw) => {
+                text::cause_of(self.a.source(a), self.b.source(b), self.options.patterns)
+            }
             (Kind::Number, Kind::Number) => {
                 text::volatile_cause(self.a.source(a), self.b.source(b), self.options.patterns).unwrap_or(Cause::Number)
             }
@@ -139,7 +143,7 @@ impl<'a> Comparison<'a, '_> {
         let is_secret = |tree: &Tree<'_>, node: Option<u32>| {
             node.is_some_and(|node| tree.kind(node) == Kind::String && window::is_secret(key, &tree.text(node)))
         };
-        is_secret(self.a, task.a) && is_secret(self.b, task.b)
+        is_secret(self.a, task.a) || is_secret(self.b, task.b)
     }
 
     /// Arrays of the same length are compared item by item, unless only their order differs.
@@ -168,36 +172,32 @@ impl<'a> Comparison<'a, '_> {
 
     /// Members are paired by key; several of one key count as one that is a duplicate.
     fn objects(&mut self, a: u32, b: u32, step: u32) {
-        let (left, right) = (self.a.members(a), self.b.members(b));
-        let (mut i, mut j) = (0, 0);
+        let (mut left, mut right) = (self.a.members(a), self.b.members(b));
         let first = self.tasks.len();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
-        while i < left.len() || j < right.len() {
-            let key = match (left.get(i), right.get(j)) {
-                (Some(x), Some(y)) => self.a.key(*x).min(self.b.key(*y)),
-                (Some(x), None) => self.a.key(*x),
-                (None, Some(y)) => self.b.key(*y),
+        loop {
+            let key = match (left.first(), right.first()) {
+                (Some(now), Some(then)) => self.a.key(*now).min(self.b.key(*then)),
+                (Some(now), None) => self.a.key(*now),
+                (None, Some(then)) => self.b.key(*then),
                 (None, None) => break,
             };
-            let xs = run(left, i, |link| self.a.key(link) == key);
-            let ys = run(right, j, |link| self.b.key(link) == key);
-            (i, j) = (i + xs.len(), j + ys.len());
-            let differ = !xs.iter().map(|x| self.a.hash(x.node)).eq(ys.iter().map(|y| self.b.hash(y.node)));
-            if !differ {
+            let (now, then) = (take_key(self.a, &mut left, &key), take_key(self.b, &mut right, &key));
+            if now.iter().map(|link| self.a.hash(link.node)).eq(then.iter().map(|link| self.b.hash(link.node))) {
                 continue;
             }
-            let at = self.steps.key(step, key);
-            let task = match (xs, ys) {
-                ([x], [y]) => Task { a: Some(x.node), b: Some(y.node), step: at, preset: None },
-                ([x], []) => {
+            let step = self.steps.key(step, key);
+            let task = match (now, then) {
+                ([now], [then]) => Task { a: Some(now.node), b: Some(then.node), step, preset: None },
+                ([now], []) => {
                     added.push(self.tasks.len());
-                    Task { a: Some(x.node), b: None, step: at, preset: None }
+                    Task { a: Some(now.node), b: None, step, preset: None }
                 }
-                ([], [y]) => {
+                ([], [then]) => {
                     removed.push(self.tasks.len());
-                    Task { a: None, b: Some(y.node), step: at, preset: None }
+                    Task { a: None, b: Some(then.node), step, preset: None }
                 }
-                _ => Task { a: Some(a), b: Some(b), step: at, preset: Some(Cause::DuplicateKey) },
+                _ => Task { a: Some(a), b: Some(b), step, preset: Some(Cause::DuplicateKey) },
             };
             self.tasks.push(task);
         }
@@ -273,7 +273,8 @@ impl<'a> Comparison<'a, '_> {
             (Some(a), Some(b)) if strings(a, b) => text::show(&mut mismatch, &self.a.text(a), &self.b.text(b)),
             (Some(a), Some(b)) if *cause == Cause::ArrayLength => {
                 let (left, right) = (self.a.members(a), self.b.members(b));
-                let equal = left.iter().zip(right).take_while(|(x, y)| self.a.hash(x.node) == self.b.hash(y.node)).count();
+                let equal =
+                    left.iter().zip(right).take_while(|(x, y)| self.a.hash(x.node) == self.b.hash(y.node)).count();
                 mismatch.left = self.length(self.a, left, equal);
                 mismatch.right = self.length(self.b, right, equal);
             }
@@ -326,11 +327,12 @@ impl<'a> Comparison<'a, '_> {
     }
 }
 
-/// The links from `from` on that fit.
-fn run(links: &[Link], from: usize, fits: impl Fn(Link) -> bool) -> &[Link] {
-    let rest = links.get(from..).unwrap_or_default();
-    let len = rest.iter().take_while(|link| fits(**link)).count();
-    rest.get(..len).unwrap_or_default()
+/// Takes the members called `key` off the front of `links`.
+fn take_key<'t>(tree: &Tree<'_>, links: &mut &'t [Link], key: &[u8]) -> &'t [Link] {
+    let len = links.iter().take_while(|link| tree.key(**link) == key).count();
+    let (taken, rest) = links.split_at(len);
+    *links = rest;
+    taken
 }
 
 pub(super) fn media_summary(media: &StringMedia<'_>) -> String {
@@ -355,9 +357,8 @@ pub(super) fn role(keys: &[&[u8]]) -> Option<Cause> {
         b"output_schema",
     ];
     // In a batch each line carries its request below `body` or `params`; Google's settings stand below `generationConfig`.
-    const WRAPPERS: [&[u8]; 6] =
-        [b"body", b"params", b"request", b"generationConfig", b"generation_config", b"config"];
-    if let [b"text", b"format", ..] | [b"output_config", b"format", ..] = keys {
+    const WRAPPERS: [&[u8]; 6] = [b"body", b"params", b"request", b"generationConfig", b"generation_config", b"config"];
+    if let [b"text" | b"output_config", b"format", ..] = keys {
         return Some(Cause::Tools);
     }
     let keys = match keys {

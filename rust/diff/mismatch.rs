@@ -74,8 +74,7 @@ impl Mismatch {
     /// The setting or code change that mends it, in one sentence.
     #[must_use]
     pub fn fix(&self) -> String {
-        let place =
-            Place { path: self.path.as_deref(), ignorable: self.ignorable, pattern: self.pattern.as_deref() };
+        let place = Place { path: self.path.as_deref(), ignorable: self.ignorable, pattern: self.pattern.as_deref() };
         fix::sentence(self.cause, &place)
     }
 }

@@ -1,6 +1,7 @@
 //! Places in a JSON document, as links to the place above, and the paths they are written as.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::json::PathSet;
 
@@ -63,12 +64,11 @@ impl<'a> Steps<'a> {
 
     /// The keys on the way, from the outermost in; lines and indices left out.
     pub(super) fn keys(&self, step: u32) -> Vec<&[u8]> {
-        let key = |name: &&Name<'a>| matches!(name, Name::Key(_));
-        let text = |name| match name {
-            &Name::Key(ref key) => &key[..],
-            _ => &b""[..],
+        let key = |name: &Name<'a>| match name {
+            Name::Key(key) => Some(&key[..]),
+            _ => None,
         };
-        self.names(step).into_iter().filter(key).map(text).collect()
+        self.names(step).into_iter().filter_map(key).collect()
     }
 
     /// The key a value stands under, directly or as an item of arrays.
@@ -104,10 +104,12 @@ impl<'a> Steps<'a> {
             }
             match name {
                 Name::Root => {}
-                Name::Index(index) => path.push_str(&format!("[{index}]")),
+                Name::Index(index) => {
+                    let _ = write!(path, "[{index}]");
+                }
                 Name::Line(line) => {
                     usable = false;
-                    path.push_str(&format!("line[{line}]"));
+                    let _ = write!(path, "line[{line}]");
                 }
                 Name::Key(key) => usable &= push_key(&mut path, key),
             }
@@ -124,7 +126,8 @@ fn push_key(path: &mut String, key: &[u8]) -> bool {
         Ok(text) => (Cow::Borrowed(text), true),
         Err(_) => (String::from_utf8_lossy(key.get(..LONGEST_KEY * 4).unwrap_or(key)), false),
     };
-    let special = |c: char| matches!(c, '.' | '[' | ']' | '"' | '\'' | '*' | '`') || c.is_whitespace() || c.is_control();
+    let special =
+        |c: char| matches!(c, '.' | '[' | ']' | '"' | '\'' | '*' | '`') || c.is_whitespace() || c.is_control();
     if !text.is_empty() && !text.starts_with('$') && text.len() <= LONGEST_KEY && !text.contains(special) {
         if !path.is_empty() {
             path.push('.');

@@ -1,5 +1,7 @@
 //! Two texts that are not equal: what kind of difference it is, where, and how to show it.
 
+use std::borrow::Cow;
+
 use super::cause::Cause;
 use super::first::first_difference;
 use super::mismatch::Mismatch;
@@ -11,9 +13,9 @@ use crate::volatile::{self, Patterns};
 const TOKEN: usize = 256;
 
 /// The cause for which two texts differ.
-pub(super) fn cause_of(a: &[u8], b: &[u8]) -> Cause {
+pub(super) fn cause_of(a: &[u8], b: &[u8], patterns: &Patterns) -> Cause {
     let Some(at) = first_difference(a, b) else { return Cause::Same };
-    if let Some(cause) = volatile_cause(a, b) {
+    if let Some(cause) = volatile_cause(a, b, patterns) {
         return cause;
     }
     if secrets::redact(a) == secrets::redact(b) {
@@ -35,14 +37,9 @@ pub(super) fn cause_of(a: &[u8], b: &[u8]) -> Cause {
 pub(super) fn show(mismatch: &mut Mismatch, a: &[u8], b: &[u8]) {
     let at = first_difference(a, b).unwrap_or(0);
     let at = char_start(a, at).min(char_start(b, at));
-    if !(is_text(a) && is_text(b)) {
-        mismatch.left = window::summary_of(a, None);
-        mismatch.right = window::summary_of(b, None);
-    } else {
-        let escape = if mismatch.cause == Cause::Unicode { Escape::NonAscii } else { Escape::Invisible };
-        mismatch.left = window::around(a, at, escape);
-        mismatch.right = window::around(b, at, escape);
-    }
+    let escape = if mismatch.cause == Cause::Unicode { Escape::NonAscii } else { Escape::Invisible };
+    mismatch.left = window::around(a, at, escape);
+    mismatch.right = window::around(b, at, escape);
     mismatch.offset = Some(at);
     if mismatch.cause == Cause::Text {
         mismatch.pattern = pattern(run(a, at), run(b, at));
@@ -55,36 +52,44 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// The volatile token that differs first, where `a` and `b` are equal once all of them are masked.
-pub(super) fn volatile_cause(a: &[u8], b: &[u8]) -> Option<Cause> {
-    let none = Patterns::none();
-    let masked = volatile::mask(a, &none);
-    if masked != volatile::mask(b, &none) {
+pub(super) fn volatile_cause(a: &[u8], b: &[u8], patterns: &Patterns) -> Option<Cause> {
+    let masked = masked(a, patterns);
+    if masked != self::masked(b, patterns) {
         return None;
     }
     let at = first_difference(a, b)?;
-    Some(token_at(a, at).or_else(|| token_at(b, at)).or_else(|| first_mask(&masked)).unwrap_or(Cause::Text))
+    token_at(a, at, patterns).or_else(|| token_at(b, at, patterns)).or_else(|| first_mask(&masked))
+}
+
+/// A text with its volatile tokens masked.
+pub(super) fn masked<'a>(text: &'a [u8], patterns: &Patterns) -> Cow<'a, [u8]> {
+    volatile::mask(text, patterns)
 }
 
 /// The kind of the token that byte `at` belongs to.
 ///
-/// The masked text does not say where its tokens were, so the text before the difference is masked once more: without the token it has one
-/// mask less, and the next one in the whole text is the one looked for.
-fn token_at(text: &[u8], at: usize) -> Option<Cause> {
+/// A masked text does not say where its tokens stood, so the characters around the difference are masked by themselves.
+fn token_at(text: &[u8], at: usize, patterns: &Patterns) -> Option<Cause> {
     let from = at.saturating_sub(TOKEN);
-    let to = text.len().min(at + TOKEN);
-    let near = &text[from..to];
+    let near = text.get(from..text.len().min(at + TOKEN))?;
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'+');
-    let start = near[..at - from].iter().rposition(|byte| !is_token(byte)).map_or(0, |byte| byte + 1);
-    let end = near[at - from..].iter().position(|byte| !is_token(byte)).map_or(near.len(), |byte| at - from + byte);
-    first_mask(&volatile::mask(&near[start..end], &Patterns::none()))
-        // A time may have a space between its date and its clock.
-        .or_else(|| first_mask(&volatile::mask(&near[start.saturating_sub(11)..near.len().min(end + 16)], &Patterns::none())))
+    let (before, after) = near.split_at_checked(at - from)?;
+    let start = before.iter().rposition(|byte| !is_token(byte)).map_or(0, |byte| byte + 1);
+    let end = before.len() + after.iter().position(|byte| !is_token(byte)).unwrap_or(after.len());
+    // A time may have a space between its date and its clock.
+    let (wide_start, wide_end) = (start.saturating_sub(11), near.len().min(end + 16));
+    first_mask(&masked(&near[start..end], patterns))
+        .or_else(|| first_mask(&masked(&near[wide_start..wide_end], patterns)))
 }
 
 /// The kind of the first mask in a masked text.
 fn first_mask(masked: &[u8]) -> Option<Cause> {
-    const MASKS: [(&[u8], Cause); 3] =
-        [(b"\x1Auuid\x1A", Cause::Uuid), (b"\x1Atime\x1A", Cause::Time), (b"\x1Aepoch\x1A", Cause::Epoch)];
+    const MASKS: [(&[u8], Cause); 4] = [
+        (b"\x1Auuid\x1A", Cause::Uuid),
+        (b"\x1Atime\x1A", Cause::Time),
+        (b"\x1Aepoch\x1A", Cause::Epoch),
+        (b"\x1Amasked\x1A", Cause::Masked),
+    ];
     memchr::memchr_iter(0x1A, masked)
         .find_map(|at| MASKS.iter().find(|(mask, _)| masked[at..].starts_with(mask)).map(|(_, cause)| *cause))
 }
@@ -159,7 +164,8 @@ impl<'a> Iterator for Clusters<'a> {
         let jamo = |char| ('\u{1100}'..='\u{11FF}').contains(&char);
         let mut marks = 0;
         while let Some((char, bytes)) = first_char(&all[len..]) {
-            let joins = ('\u{300}'..='\u{36F}').contains(&char) || (jamo(base) && ('\u{1160}'..='\u{11FF}').contains(&char));
+            let joins =
+                ('\u{300}'..='\u{36F}').contains(&char) || (jamo(base) && ('\u{1160}'..='\u{11FF}').contains(&char));
             if !joins {
                 break;
             }
@@ -176,7 +182,9 @@ fn run(text: &[u8], at: usize) -> &[u8] {
     let at = at.min(text.len());
     let near = &text[at.saturating_sub(TOKEN)..text.len().min(at + TOKEN)];
     let at = at - at.saturating_sub(TOKEN);
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'(' | b')' | b'<' | b'>');
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'(' | b')' | b'<' | b'>')
+    };
     let start = near[..at].iter().rposition(ends).map_or(0, |byte| byte + 1);
     let end = near[at..].iter().position(ends).map_or(near.len(), |byte| at + byte);
     &near[start..end]
@@ -210,7 +218,7 @@ fn pattern(a: &[u8], b: &[u8]) -> Option<String> {
         return None;
     }
     let both = |test: fn(&u8) -> bool| left.iter().chain(right).all(test);
-    let class = if both(|byte| byte.is_ascii_digit()) {
+    let class = if both(u8::is_ascii_digit) {
         "[0-9]"
     } else if both(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         "[0-9a-f]"

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::error::{Error, ErrorKind};
 use crate::json::reader::{Event, Reader, Token, decode};
-use crate::media::{self, StringMedia};
+use crate::media::{self, MediaType, StringMedia};
 
 /// The largest body that is walked: beyond it a tree would cost gigabytes. A larger one is compared as text.
 const MAX_LEN: usize = 256 << 20;
@@ -66,7 +66,10 @@ struct Open {
     key: (u32, u32),
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a body longer than MAX_LEN is refused, and nodes are fewer than bytes")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a body longer than MAX_LEN is refused, and nodes are fewer than bytes"
+)]
 const fn short(offset: usize) -> u32 {
     offset as u32
 }
@@ -89,16 +92,16 @@ impl<'a> Tree<'a> {
             let end = start + line.len();
             let text = line.trim_ascii();
             if !text.is_empty() {
-                let (nodes, links) = (tree.nodes.len(), tree.links.len());
+                let before = (tree.nodes.len(), tree.links.len());
                 let node = if let Ok(node) = tree.document(start, end) {
                     documents += 1;
                     node
                 } else {
-                    if tree.nodes.len() > nodes {
-                        tree.media.retain(|node, _| (*node as usize) < nodes);
+                    if tree.nodes.len() > before.0 {
+                        tree.media.retain(|node, _| (*node as usize) < before.0);
                     }
-                    tree.nodes.truncate(nodes);
-                    tree.links.truncate(links);
+                    tree.nodes.truncate(before.0);
+                    tree.links.truncate(before.1);
                     let from = start + line.len() - line.trim_ascii_start().len();
                     tree.scalar(Kind::Raw, from, from + text.len(), text)
                 };
@@ -112,7 +115,7 @@ impl<'a> Tree<'a> {
 
     fn empty(body: &'a [u8]) -> Result<Self, Error> {
         if body.len() > MAX_LEN {
-            return Err(Error::new(ErrorKind::BadJson, MAX_LEN));
+            return Err(Error::new(ErrorKind::TooLarge, MAX_LEN));
         }
         let nodes = Vec::with_capacity(body.len() / 64);
         Ok(Self { body, nodes, links: Vec::new(), media: HashMap::new(), root: 0 })
@@ -183,8 +186,8 @@ impl<'a> Tree<'a> {
         if members.iter().any(|link| self.is_long_string(link.node)) {
             let declared = self.declared_media(&members);
             for link in &members {
-                let is_b64_json = kind == Kind::Object && self.key(*link) == b"b64_json"[..];
-                self.note_media(link.node, declared.as_deref().or_else(|| is_b64_json.then_some(&b""[..])));
+                let declared = declared.as_deref().filter(|_| media::may_be_declared(&self.key(*link)));
+                self.note_media(link.node, declared);
             }
         }
         let mut hasher = DefaultHasher::new();
@@ -210,13 +213,14 @@ impl<'a> Tree<'a> {
         node.kind == Kind::String && (node.end - node.start) as usize > MEDIA_MIN_LEN + 2
     }
 
-    /// What the members of an object say their sibling is, as the canonical form asks.
+    /// What the members of an object say their sibling is.
     fn declared_media(&self, members: &[Link]) -> Option<Cow<'a, [u8]>> {
-        const KEYS: [&[u8]; 4] = [b"media_type", b"mimeType", b"mime_type", b"format"];
-        KEYS.iter().find_map(|name| {
-            let member = members.iter().find(|link| self.key(**link) == *name)?;
-            (self.kind(member.node) == Kind::String).then(|| self.text(member.node))
-        })
+        let declares = |link: &&Link| media::declares_media(&self.key(**link)) && self.kind(link.node) == Kind::String;
+        members
+            .iter()
+            .filter(declares)
+            .map(|link| self.text(link.node))
+            .find(|text| MediaType::declared(text).is_some())
     }
 
     /// Where a long string is media, its hash becomes that of what it counts for.
@@ -232,6 +236,11 @@ impl<'a> Tree<'a> {
             node.hash = hasher.finish();
         }
         self.media.insert(node, found);
+    }
+
+    /// Whether it was read from JSON lines and has more than one.
+    pub(super) fn has_several_lines(&self) -> bool {
+        self.kind(self.root) == Kind::Lines && self.members(self.root).len() > 1
     }
 
     pub(super) fn root(&self) -> u32 {

@@ -90,6 +90,20 @@ pub(super) fn sealed(text: &str) -> String {
     clean.chars().take(WIDTH - 1).chain(['…']).collect()
 }
 
+/// Whether `value` is a secret because of the name it stands under, or by itself.
+pub(super) fn is_secret(name: &[u8], value: &[u8]) -> bool {
+    let quoted = |text: &[u8]| -> Vec<u8> {
+        text.iter().copied().take(CONTEXT).filter(|byte| !matches!(byte, b'"' | b'\\') && *byte >= b' ').collect()
+    };
+    if name.is_empty() || name.len() > WIDTH {
+        return false;
+    }
+    let member = [b"\"", &quoted(name)[..], b"\":\""].concat();
+    let value_start = member.len();
+    let member = [&member[..], &quoted(value), b"\""].concat();
+    secrets::scan(&member).iter().any(|finding| finding.end > value_start && finding.start <= value_start)
+}
+
 struct Window {
     text: String,
     width: usize,
