@@ -69,8 +69,12 @@ fn random(cause: Cause, place: &Place<'_>) -> String {
 /// safe to ignore.
 fn ignore(place: &Place<'_>) -> Option<String> {
     let path = place.path.filter(|path| place.ignorable && is_label(path))?;
-    let path = path.replace('\\', "\\\\").replace('\'', "\\'");
-    Some(format!("set `llm_vcr_ignore = ['{path}']`"))
+    // As TOML: a literal string where a basic one would need escapes.
+    let quote = if path.contains(['"', '\\']) { '\'' } else { '"' };
+    if path.contains(quote) {
+        return Some(format!("add the path `{path}` to `llm_vcr_ignore`"));
+    }
+    Some(format!("set `llm_vcr_ignore = [{quote}{path}{quote}]`"))
 }
 
 /// Top-level fields that label a request and do not change its answer.

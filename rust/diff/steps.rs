@@ -18,6 +18,12 @@ enum Name<'a> {
     Line(usize),
 }
 
+impl Name<'_> {
+    fn as_key(&self) -> Option<&[u8]> {
+        if let Name::Key(key) = self { Some(key) } else { None }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Step<'a> {
     above: u32,
@@ -64,11 +70,7 @@ impl<'a> Steps<'a> {
 
     /// The keys on the way, from the outermost in; lines and indices left out.
     pub(super) fn keys(&self, step: u32) -> Vec<&[u8]> {
-        let key = |name: &Name<'a>| match name {
-            Name::Key(key) => Some(&key[..]),
-            _ => None,
-        };
-        self.names(step).into_iter().filter_map(key).collect()
+        self.names(step).into_iter().filter_map(Name::as_key).collect()
     }
 
     /// The key a value stands under, directly or as an item of arrays.

@@ -18,7 +18,8 @@ pub(super) fn cause_of(a: &[u8], b: &[u8], patterns: &Patterns) -> Cause {
     if let Some(cause) = volatile_cause(a, b, patterns) {
         return cause;
     }
-    if secrets::redact(a) == secrets::redact(b) {
+    let in_secret = window::is_in_secret(a, at) || window::is_in_secret(b, at);
+    if in_secret && secrets::redact(a) == secrets::redact(b) {
         return Cause::Credential;
     }
     if equal_but_for_line_ends(a, b) {

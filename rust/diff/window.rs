@@ -90,6 +90,13 @@ pub(super) fn sealed(text: &str) -> String {
     clean.chars().take(WIDTH - 1).chain(['…']).collect()
 }
 
+/// Whether byte `at` is part of a secret. Looked for around it only: a look at the whole text would cost more than the comparison.
+pub(super) fn is_in_secret(text: &[u8], at: usize) -> bool {
+    let region = region(text, at.min(text.len()));
+    let base = region.start;
+    secrets::scan(&text[region]).iter().any(|finding| (base + finding.start..=base + finding.end).contains(&at))
+}
+
 /// Whether `value` is a secret because of the name it stands under, or by itself.
 pub(super) fn is_secret(name: &[u8], value: &[u8]) -> bool {
     let quoted = |text: &[u8]| -> Vec<u8> {
