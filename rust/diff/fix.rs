@@ -36,29 +36,23 @@ fn volatile(cause: Cause, place: &Place<'_>) -> String {
         Cause::Masked => "fix the value in the test",
         _ => "freeze the clock in the test",
     };
-    let mut text = format!(
-        "llm_vcr masks this by itself where no exact match is left, so look at the other differences first; to match exactly, {freeze}"
-    );
-    if let Some(ignore) = ignore(place) {
-        text.push_str(", or ");
-        text.push_str(&ignore);
+    let masked = "llm_vcr masks it where nothing matches exactly, so alone it is no miss";
+    match ignore(place) {
+        Some(ignore) => format!("{ignore}, or {freeze}, for an exact match: {masked}."),
+        None => format!("For an exact match {freeze}: {masked}."),
     }
-    text.push('.');
-    text
 }
 
 fn random(cause: Cause, place: &Place<'_>) -> String {
     let freeze = match cause {
-        Cause::TempPath => "use a file with a fixed name (or keep its path out of the request)",
-        Cause::Number => "if it is random, fix it in the test (numbers count by their text: `1` is not `1.0`)",
-        _ => "if it is random, fix it in the test",
+        Cause::TempPath => "Give the file a fixed name or keep its path out of the request",
+        Cause::Number => "If it is random, fix it in the test (numbers count by their text: `1` is not `1.0`)",
+        _ => "If it is random, fix it in the test",
     };
     match (ignore(place), place.pattern) {
-        (Some(ignore), _) => format!("{ignore}; or, {freeze}; {RECORD_AGAIN}."),
+        (Some(ignore), _) => format!("{ignore}, or fix the value in the test; {RECORD_AGAIN}."),
         (None, Some(pattern)) => format!("{freeze}, or set `llm_vcr_mask = ['{pattern}']`; {RECORD_AGAIN}."),
-        (None, None) if cause == Cause::TempPath => {
-            format!("{freeze}, or mask it with a pattern of your own in `llm_vcr_mask`; {RECORD_AGAIN}.")
-        }
+        (None, None) if cause == Cause::Number => format!("{freeze}; {RECORD_AGAIN}."),
         (None, None) => format!("{freeze}, or mask it with a pattern in `llm_vcr_mask`; {RECORD_AGAIN}."),
     }
 }
@@ -72,9 +66,9 @@ fn ignore(place: &Place<'_>) -> Option<String> {
     // As TOML: a literal string where a basic one would need escapes.
     let quote = if path.contains(['"', '\\']) { '\'' } else { '"' };
     if path.contains(quote) {
-        return Some(format!("add the path `{path}` to `llm_vcr_ignore`"));
+        return Some(format!("Add the path `{path}` to `llm_vcr_ignore`"));
     }
-    Some(format!("set `llm_vcr_ignore = [{quote}{path}{quote}]`"))
+    Some(format!("Set `llm_vcr_ignore = [{quote}{path}{quote}]`"))
 }
 
 /// Top-level fields that label a request and do not change its answer.
@@ -172,7 +166,7 @@ const fn fixed(cause: Cause) -> &'static str {
             "Read the text with `newline=\"\\n\"` semantics on every system, or mark the file `text eol=lf` in `.gitattributes`."
         }
         Cause::Media => {
-            "Send the same file as when recording (an encoder's output may vary between versions); if it is meant, record the test again (`--record-mode=rewrite`). Stored media counts by its type, length and SHA-256, whatever `llm_vcr_media` says."
+            "Send the same file as when recording (an encoder's output may vary between versions); if it is meant, record the test again (`--record-mode=rewrite`)."
         }
         Cause::Binary => {
             "Send the same bytes as when recording; if the change is meant, record the test again (`--record-mode=rewrite`)."

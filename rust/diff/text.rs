@@ -22,10 +22,12 @@ pub(super) fn cause_of(a: &[u8], b: &[u8], patterns: &Patterns) -> Cause {
     if in_secret && secrets::redact(a) == secrets::redact(b) {
         return Cause::Credential;
     }
-    if equal_but_for_line_ends(a, b) {
+    // What stands before the difference is the same on both sides and need not be read again.
+    let (line, cluster) = (at.saturating_sub(1), cluster_start(a, at));
+    if equal_but_for_line_ends(&a[line..], &b[line..]) {
         return Cause::LineEnding;
     }
-    if equal_but_for_composition(a, b) {
+    if equal_but_for_composition(&a[cluster..], &b[cluster..]) {
         return Cause::Unicode;
     }
     if is_temp_path(run(a, at)) && is_temp_path(run(b, at)) {
@@ -135,8 +137,31 @@ fn equal_but_for_composition(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// Where the cluster that byte `at` belongs to begins, or a few characters after that where it has many marks.
+fn cluster_start(text: &[u8], at: usize) -> usize {
+    const MOST_MARKS: usize = 8;
+    let mut start = char_start(text, at.saturating_sub(1));
+    for _ in 0..MOST_MARKS {
+        let joins = text.get(start..).and_then(first_char).is_some_and(|(c, _)| is_mark(c) || is_jamo(c));
+        if !joins || start == 0 {
+            break;
+        }
+        start = char_start(text, start - 1);
+    }
+    start
+}
+
+const fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36F}')
+}
+
+/// A conjoining Hangul letter.
+const fn is_jamo(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11FF}')
+}
+
 fn is_composition(composed: &Cluster<'_>, apart: &Cluster<'_>) -> bool {
-    let hangul = ('\u{AC00}'..='\u{D7A3}').contains(&composed.base) && ('\u{1100}'..='\u{11FF}').contains(&apart.base);
+    let hangul = ('\u{AC00}'..='\u{D7A3}').contains(&composed.base) && is_jamo(apart.base);
     hangul || (composed.marks < apart.marks && !composed.base.is_ascii() && composed.base.is_alphabetic())
 }
 
@@ -162,11 +187,9 @@ impl<'a> Iterator for Clusters<'a> {
             None if all.is_empty() => return None,
             None => (char::REPLACEMENT_CHARACTER, 1),
         };
-        let jamo = |char| ('\u{1100}'..='\u{11FF}').contains(&char);
         let mut marks = 0;
         while let Some((char, bytes)) = first_char(&all[len..]) {
-            let joins =
-                ('\u{300}'..='\u{36F}').contains(&char) || (jamo(base) && ('\u{1160}'..='\u{11FF}').contains(&char));
+            let joins = is_mark(char) || (is_jamo(base) && is_jamo(char) && char >= '\u{1160}');
             if !joins {
                 break;
             }
@@ -192,8 +215,7 @@ fn run(text: &[u8], at: usize) -> &[u8] {
 }
 
 fn is_temp_path(run: &[u8]) -> bool {
-    const PLACES: [&[u8]; 7] =
-        [b"/tmp/", b"/tmp", b"/var/folders/", b"pytest-of-", b"/pytest-", br"\Temp\", br"\\Temp\\"];
+    const PLACES: [&[u8]; 4] = [b"/tmp/", b"/var/folders/", b"pytest-of-", br"\Temp\"];
     PLACES.iter().any(|place| memchr::memmem::find(run, place).is_some())
 }
 

@@ -133,6 +133,9 @@ fn causes_have_different_words_phrases_and_a_fix_each() {
         for path in [None, Some("metadata.a"), Some("messages[0].content")] {
             let fix = Mismatch::new(cause, path, "a", "b").fix();
             assert!(fix.ends_with('.') && fix.len() > 40, "{cause:?}: {fix}");
+            assert!(!fix.trim_end_matches('.').contains(". "), "more than one sentence: {fix}");
+            let start = fix.chars().next().is_some_and(|c| c.is_uppercase() || c == '`');
+            assert!(start || fix.starts_with("llm_vcr"), "{cause:?}: {fix}");
         }
     }
     assert_eq!(Cause::from_word("Same"), None);
@@ -164,7 +167,7 @@ fn a_report_reads_well() {
            now:      What is the capital of France? Answer in one short sentence, without any preamb…\n  \
            recorded: What is the capital of Spain? Answer in one short sentence, without any preambl…\n  \
            also:     `metadata.id` (text), `seed` (number)\n  \
-           fix:      if it is random, fix it in the test, or mask it with a pattern in `llm_vcr_mask`; if the change is meant, record the \
+           fix:      If it is random, fix it in the test, or mask it with a pattern in `llm_vcr_mask`; if the change is meant, record the \
          test again (`--record-mode=rewrite`)."
     );
 }
