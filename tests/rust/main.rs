@@ -1,3 +1,4 @@
 //! The core's tests: one binary, one module for each module of the core.
 
 mod diff;
+mod json;
