@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind};
 
 /// A `Content-Type` header value: its media type and its parameters in order, each in its exact text.
 ///
-/// More lenient than RFC 9110 where clients are: an unquoted value runs to the next `;` (so `----=_Part_1` needs no quotes), white
-/// space may stand anywhere between the elements, and a folded line counts as white space.
+/// More lenient than RFC 9110 where clients are: an unquoted value runs to the next `;` (so `----=_Part_1` needs no
+/// quotes), white space may stand anywhere between the elements, and a folded line counts as white space.
 #[derive(Clone, Debug)]
 pub struct ContentType<'a> {
     text: &'a str,
@@ -19,14 +19,15 @@ pub struct ContentType<'a> {
 impl<'a> ContentType<'a> {
     /// Parses a header value.
     ///
-    /// The error is [`ErrorKind::BadContentType`], with the offset in `text`, where there is no `type/subtype`, a quoted string
-    /// never ends, or something other than `;` follows one.
+    /// The error is [`ErrorKind::BadContentType`], with the offset in `text`, where there is no `type/subtype`, a
+    /// quoted string never ends, or something other than `;` follows one.
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         let bytes = text.as_bytes();
         let end = memchr::memchr(b';', bytes).unwrap_or(bytes.len());
         let essence = trim(bytes, 0..end);
         let mut halves = bytes[essence.clone()].split(|&b| b == b'/');
-        let is_pair = halves.next().is_some_and(is_token) && halves.next().is_some_and(is_token) && halves.next().is_none();
+        let is_pair =
+            halves.next().is_some_and(is_token) && halves.next().is_some_and(is_token) && halves.next().is_none();
         if !is_pair {
             return Err(Error::new(ErrorKind::BadContentType, essence.start));
         }
@@ -40,8 +41,8 @@ impl<'a> ContentType<'a> {
         if text.bytes().any(|b| b.is_ascii_uppercase()) { text.to_ascii_lowercase().into() } else { text.into() }
     }
 
-    /// The first parameter called `name` (in any case), without quotes and escapes; `name*` and `name*0`, `name*1`… (RFC 2231)
-    /// count where there is no plain one.
+    /// The first parameter called `name` (in any case), without quotes and escapes; `name*` and `name*0`, `name*1`…
+    /// (RFC 2231) count where there is no plain one.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
         lookup(self.text.as_bytes(), &self.params, name).map(lossy)
@@ -49,8 +50,9 @@ impl<'a> ContentType<'a> {
 
     /// The boundary as it stands in delimiter lines, after their `--`.
     ///
-    /// The error is [`ErrorKind::BadBoundary`] where it is missing, empty, or holds a control character. Longer than the 70
-    /// characters of RFC 2046, section 5.1.1, is fine; white space at its end, which that section forbids, is not part of it.
+    /// The error is [`ErrorKind::BadBoundary`] where it is missing, empty, or holds a control character. Longer than
+    /// the 70 characters of RFC 2046, section 5.1.1, is fine; white space at its end, which that section forbids, is
+    /// not part of it.
     pub fn boundary(&self) -> Result<Cow<'a, [u8]>, Error> {
         let bytes = self.text.as_bytes();
         let offset = segments(bytes, &self.params, "boundary")
@@ -65,8 +67,8 @@ impl<'a> ContentType<'a> {
         if boundary.is_empty() || boundary.iter().any(u8::is_ascii_control) { Err(bad) } else { Ok(boundary) }
     }
 
-    /// The header value with `boundary` (a token of RFC 9110, so no quotes are needed) in the place of its own; every other byte is
-    /// kept. Borrowed where nothing had to change.
+    /// The header value with `boundary` (a token of RFC 9110, so no quotes are needed) in the place of its own; every
+    /// other byte is kept. Borrowed where nothing had to change.
     #[must_use]
     pub fn with_boundary(&self, boundary: &str) -> Cow<'a, str> {
         let bytes = self.text.as_bytes();

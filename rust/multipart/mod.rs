@@ -1,7 +1,7 @@
 //! Multipart bodies without their random boundaries: RFC 2046, section 5.1, and RFC 7578.
 //!
-//! Only what *is* a boundary is rewritten: the delimiter lines and the `boundary` parameters of the body and of the multiparts nested
-//! in it. Its text anywhere else is payload. Nothing is copied before [`Rewrite::write_to`].
+//! Only what *is* a boundary is rewritten: the delimiter lines and the `boundary` parameters of the body and of the
+//! multiparts nested in it. Its text anywhere else is payload. Nothing is copied before [`Rewrite::write_to`].
 
 mod content_type;
 mod names;
@@ -91,9 +91,9 @@ impl<'a> Rewrite<'a> {
 
 /// Replaces the boundary of a multipart body, and those of the multiparts in it, by deterministic ones.
 ///
-/// The result depends on nothing but the rest of the body, and rewriting it again changes nothing. A body whose `content_type` is no
-/// multipart comes back unchanged. So does, as the payload of its part, a nested multipart that is malformed or deeper than
-/// [`MAX_NESTING`]. The `Content-Length` of a nested multipart follows where it was right.
+/// The result depends on nothing but the rest of the body, and rewriting it again changes nothing. A body whose
+/// `content_type` is no multipart comes back unchanged. So does, as the payload of its part, a nested multipart that is
+/// malformed or deeper than [`MAX_NESTING`]. The `Content-Length` of a nested multipart follows where it was right.
 ///
 /// The errors: [`ErrorKind::BadContentType`] and [`ErrorKind::BadBoundary`] with the offset in `content_type`,
 /// [`ErrorKind::NoDelimiter`] and [`ErrorKind::NotClosed`] with the offset in `body`.
@@ -197,7 +197,9 @@ fn edits<'a>(body: &'a [u8], structure: &Structure, series: usize) -> Vec<Edit<'
         {
             edits.push(Edit { range, text: bytes_of(header.with_boundary(&name)) });
         }
-        edits.extend(stated_length(body, multipart).map(|(range, _)| Edit { text: Cow::Borrowed(&body[range.clone()]), range }));
+        edits.extend(
+            stated_length(body, multipart).map(|(range, _)| Edit { text: Cow::Borrowed(&body[range.clone()]), range }),
+        );
     }
     if structure.multiparts.len() > 1 {
         edits.sort_by_key(|edit| edit.range.start);

@@ -1,8 +1,9 @@
 //! The boundaries we write: the same for the same body, whatever random one it came with.
 //!
-//! `llm-vcr-boundary` for the body, `llm-vcr-1-boundary`, `llm-vcr-2-boundary`… for the multiparts in it, in their order. Where a
-//! line of a payload starts like one of these, all of them become `llm-vcr-x1-boundary`, `llm-vcr-x1-1-boundary`… (then `x2`, and
-//! so on). No name starts with another one, because RFC 2046, section 5.1.1, lets a reader compare the beginning of a line only.
+//! `llm-vcr-boundary` for the body, `llm-vcr-1-boundary`, `llm-vcr-2-boundary`… for the multiparts in it, in their
+//! order. Where a line of a payload starts like one of these, all of them become `llm-vcr-x1-boundary`,
+//! `llm-vcr-x1-1-boundary`… (then `x2`, and so on). No name starts with another one, because RFC 2046, section 5.1.1,
+//! lets a reader compare the beginning of a line only.
 
 use std::borrow::Cow;
 

@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind};
 
 /// How many multiparts may stand in one another and still be told apart; a deeper one is the payload of its part.
 ///
-/// Each level reads its bytes again, so this also bounds the work per byte of a hostile body. Real bodies have two levels.
+/// Each level reads its bytes again, so this also bounds the work per byte of a hostile body. Real bodies have two
+/// levels.
 pub const MAX_NESTING: usize = 16;
 
 /// A multipart body as byte ranges, all in the order of the body.
@@ -64,9 +65,7 @@ impl Structure {
                 Err(_) => read.leaves.push(part),
             }
         }
-        if read.multiparts.len() > 1 {
-            read.leaves.sort_by_key(|leaf| leaf.payload.start);
-        }
+        read.leaves.sort_by_key(|leaf| leaf.payload.start);
         Ok(read)
     }
 
@@ -101,7 +100,8 @@ impl Part {
             }
             at = end;
         }
-        // The empty line is missing: a part of headers alone (RFC 2046 allows it), or of a payload alone (sloppy, but sent).
+        // The empty line is missing: a part of headers alone (RFC 2046 allows it), or of a payload alone (sloppy, but
+        // sent).
         Self { headers: range.start..at, payload: at..range.end, content_type }
     }
 
@@ -162,11 +162,11 @@ struct Delimiter {
     next: usize,
 }
 
-/// The delimiter lines of `boundary` in `body[range]`, the closing one last. `claim` gets each line up to there that starts like one
-/// of our own.
+/// The delimiter lines of `boundary` in `body[range]`, the closing one last. `claim` gets each line up to there that
+/// starts like one of our own.
 ///
-/// The search is for `\n--` and not for the boundary: one pass over a payload of megabytes then answers both questions, whether a
-/// delimiter stands there and whether a boundary of ours would be taken for one.
+/// The search is for `\n--` and not for the boundary: one pass over a payload of megabytes then answers both questions,
+/// whether a delimiter stands there and whether a boundary of ours would be taken for one.
 fn delimiters(
     body: &[u8],
     range: Range<usize>,

@@ -2,3 +2,4 @@
 
 mod diff;
 mod json;
+mod multipart;
