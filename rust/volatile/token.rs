@@ -14,16 +14,22 @@ const DIGIT: u8 = 4;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0u8;
-    loop {
-        table[byte as usize] = (byte.is_ascii_alphanumeric() as u8) * ALNUM
-            | (byte.is_ascii_hexdigit() as u8) * HEX
-            | (byte.is_ascii_digit() as u8) * DIGIT;
-        if byte == u8::MAX {
-            break table;
+    let mut index = 0;
+    while index < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "the index of a table of 256 is a byte")]
+        let byte = index as u8;
+        if byte.is_ascii_alphanumeric() {
+            table[index] |= ALNUM;
         }
-        byte += 1;
+        if byte.is_ascii_hexdigit() {
+            table[index] |= HEX;
+        }
+        if byte.is_ascii_digit() {
+            table[index] |= DIGIT;
+        }
+        index += 1;
     }
+    table
 };
 
 fn is(class: u8, text: &[u8], at: usize) -> bool {
@@ -79,38 +85,56 @@ fn uuid(text: &[u8], at: usize) -> Option<usize> {
 
 fn time(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
-    if *rest.get(4)? == b'-' { extended_time(text, at, rest.first_chunk()?) } else { basic_time(text, at, rest.first_chunk()?) }
+    if *rest.get(4)? == b'-' {
+        extended_time(text, at, rest.first_chunk()?)
+    } else {
+        basic_time(text, at, rest.first_chunk()?)
+    }
 }
 
 /// `2026-11-21T10:24` and what may follow.
 fn extended_time(text: &[u8], at: usize, token: &[u8; 16]) -> Option<usize> {
-    let [y, y1, y2, y3, b'-', m, m1, b'-', d, d1, b'T' | b't' | b' ', h, h1, b':', min, min1] = *token else { return None };
-    if !(is_date([y, y1, y2, y3, m, m1, d, d1]) && pair(h, h1) < 24 && pair(min, min1) < 60) {
+    let shaped = matches!(token[10], b'T' | b't' | b' ') && has_shape(token, b"0000-00-00*00:00", b"2999-19-39*29:59");
+    if !(shaped && is_date(pair(token, 0), pair(token, 5), pair(token, 8)) && pair(token, 11) < 24) {
         return None;
     }
     let end = at + 16;
-    match *text.get(end..).unwrap_or_default() {
-        [b':', s, s1, ..] if pair(s, s1) <= 60 && uuid(text, end + 1).is_none() => time_fraction(text, end + 3),
-        _ => time_zone(text, end),
+    if text.get(end) == Some(&b':') && pair(text, end + 1) <= 60 && uuid(text, end + 1).is_none() {
+        time_fraction(text, end + 3)
+    } else {
+        time_zone(text, end)
     }
 }
 
 /// `20261121T102447` and what may follow.
 fn basic_time(text: &[u8], at: usize, token: &[u8; 15]) -> Option<usize> {
-    let [y, y1, y2, y3, m, m1, d, d1, b'T' | b't', h, h1, min, min1, s, s1] = *token else { return None };
-    let clock = pair(h, h1) < 24 && pair(min, min1) < 60 && pair(s, s1) <= 60;
-    if clock && is_date([y, y1, y2, y3, m, m1, d, d1]) { time_fraction(text, at + 15) } else { None }
+    let shaped = matches!(token[8], b'T' | b't') && has_shape(token, b"00000000*000000", b"29991939*295969");
+    if !(shaped
+        && is_date(pair(token, 0), pair(token, 4), pair(token, 6))
+        && pair(token, 9) < 24
+        && pair(token, 13) <= 60)
+    {
+        return None;
+    }
+    time_fraction(text, at + 15)
 }
 
-fn is_date([y, y1, y2, y3, m, m1, d, d1]: [u8; 8]) -> bool {
-    (19..=21).contains(&pair(y, y1))
-        && pair(y2, y3) < 100
-        && (1..=12).contains(&pair(m, m1))
-        && (1..=31).contains(&pair(d, d1))
+fn is_date(century: u8, month: u8, day: u8) -> bool {
+    (19..=21).contains(&century) && (1..=12).contains(&month) && (1..=31).contains(&day)
 }
 
-/// The value of two digits, or 255.
-fn pair(tens: u8, ones: u8) -> u8 {
+/// Whether every byte of `token` is between those of `least` and `most`, `*` being any. Vectorised, where a test per field is not.
+#[inline]
+fn has_shape<const N: usize>(token: &[u8; N], least: &[u8; N], most: &[u8; N]) -> bool {
+    (0..N).fold(true, |good, index| {
+        good & ((least[index] == b'*') | (token[index].wrapping_sub(least[index]) <= most[index] - least[index]))
+    })
+}
+
+/// The value of the two digits at `at`, or 255 where there are none.
+#[inline]
+fn pair(text: &[u8], at: usize) -> u8 {
+    let (Some(&tens), Some(&ones)) = (text.get(at), text.get(at + 1)) else { return u8::MAX };
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     if tens < 10 && ones < 10 { tens * 10 + ones } else { u8::MAX }
 }
@@ -132,11 +156,14 @@ fn time_fraction(text: &[u8], at: usize) -> Option<usize> {
 
 /// The end of a date-time whose clock ends at `at`.
 fn time_zone(text: &[u8], at: usize) -> Option<usize> {
-    let lengths: &[usize] = match *text.get(at..).unwrap_or_default() {
-        [b'Z' | b'z', ..] => &[1],
-        [b'+' | b'-', h, h1, b':', m, m1, ..] if pair(h, h1) < 15 && pair(m, m1) < 60 => &[6, 3, 0],
-        [b'+' | b'-', h, h1, m, m1, ..] if pair(h, h1) < 15 && pair(m, m1) < 60 => &[5, 0],
-        [b'+' | b'-', h, h1, ..] if pair(h, h1) < 15 => &[3, 0],
+    let minutes = |at| pair(text, at) < 60;
+    let lengths: &[usize] = match text.get(at) {
+        Some(b'Z' | b'z') => &[1],
+        Some(b'+' | b'-') if pair(text, at + 1) < 15 => match text.get(at + 3) {
+            Some(b':') if minutes(at + 4) => &[6, 3, 0],
+            _ if minutes(at + 3) => &[5, 0],
+            _ => &[3, 0],
+        },
         _ => &[0],
     };
     lengths.iter().map(|length| at + length).find(|&end| ends_time(text, end))
@@ -150,7 +177,7 @@ fn ends_time(text: &[u8], end: usize) -> bool {
 }
 
 fn epoch(text: &[u8], at: usize, after: usize) -> Option<usize> {
-    let decade = pair(*text.get(at)?, *text.get(at + 1)?);
+    let decade = pair(text, at);
     let count = digits(text, at);
     if !((11..25).contains(&decade) && matches!(count, 10 | 13 | 16 | 19) && begins_epoch(text, at, after)) {
         return None;
@@ -183,7 +210,21 @@ fn ends_epoch(text: &[u8], end: usize) -> bool {
     }
 }
 
-/// How many digits stand at `at`, counted to 20 at most: no token has so many.
+/// How many digits stand at `at`, or some number above 20 where there are more: no token has so many.
 fn digits(text: &[u8], at: usize) -> usize {
-    text.get(at..).unwrap_or_default().iter().take(20).take_while(|byte| byte.is_ascii_digit()).count()
+    let mut count = 0;
+    while count <= 20 {
+        let rest = text.get(at + count..).unwrap_or_default();
+        let Some(word) = rest.first_chunk() else {
+            return count + rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        };
+        // A digit xor '0' is 0 to 9, and stays below 16 with 6 added; what another byte carries falls on those after it.
+        let word = u64::from_le_bytes(*word) ^ 0x3030_3030_3030_3030;
+        let others = (word | word.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0;
+        if others != 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count
 }

@@ -3,3 +3,4 @@
 mod diff;
 mod json;
 mod multipart;
+mod volatile;
