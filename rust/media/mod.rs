@@ -18,4 +18,4 @@ mod strings;
 pub use placeholder::{MAX_PLACEHOLDER, MIN_PLACEHOLDER, Original, original, placeholder};
 pub use shrink::{Shrink, shrink, shrink_binary};
 pub use sniff::{MediaType, sniff};
-pub use strings::{StringMedia, declares_media, may_be_declared, string_media};
+pub use strings::{DECLARING_KEYS, StringMedia, string_media};

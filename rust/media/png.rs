@@ -31,7 +31,7 @@ pub(super) fn write(size: Option<(u32, u32)>, note: &[u8]) -> Vec<u8> {
 
 /// Bytes of all rows, each with its filter byte, where they deflate to 4 KiB at most.
 fn rows(width: u32, height: u32) -> Option<u32> {
-    const FITTING: u32 = 16_000 * 258;
+    const FITTING: u32 = 16_384 * 258;
     // A side beyond 2³¹ is not valid; the product of the others cannot overflow 64 bits.
     if width == 0 || height == 0 || width > i32::MAX as u32 || height > i32::MAX as u32 {
         return None;

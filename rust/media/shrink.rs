@@ -142,17 +142,19 @@ impl Candidate {
             Told::Url(kind) => (kind, Vec::new()),
             Told::Siblings => (siblings::declared(text, self.open, run.end)?, Vec::new()),
         };
-        let file = if run.standard && !options.digest && payload.len() > MAX_PLACEHOLDER / 3 * 4 + 4 {
+        let (file, len) = if run.standard && !options.digest && payload.len() > MAX_PLACEHOLDER / 3 * 4 + 4 {
             let letters = payload.len() - payload.iter().rev().take_while(|b| **b == b'=').count();
             let len = letters as u64 / 4 * 3 + (letters as u64 % 4).saturating_sub(1);
-            standing_for(&Original { media_type: kind.mime(), len, sha256: None }, kind, png::size(&head))
+            (standing_for(&Original { media_type: kind.mime(), len, sha256: None }, kind, png::size(&head)), len)
         } else {
             let bytes = base64::decode(payload)?;
             if original(&bytes).is_some() {
                 return None;
             }
-            placeholder(&bytes, kind, options.digest)
+            (placeholder(&bytes, kind, options.digest), bytes.len() as u64)
         };
-        (STANDARD.encoded_length(file.len()) < payload.len()).then_some(file)
+        // Shorter as a file, so that what is above a limit of 1 KiB once shrunk was above it before; and shorter in the text.
+        let shorter = (file.len() as u64) < len && STANDARD.encoded_length(file.len()) < payload.len();
+        shorter.then_some(file)
     }
 }

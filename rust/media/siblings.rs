@@ -6,7 +6,7 @@
 use memchr::{memchr, memrchr};
 
 use super::sniff::MediaType;
-use super::strings::{declares_media, may_be_declared};
+use super::strings::{DECLARING_KEYS, may_be_declared};
 
 /// How far to look on either side, in bytes.
 const REACH: usize = 1024;
@@ -16,19 +16,23 @@ pub(super) fn may_have_declaration(text: &[u8], open: usize) -> bool {
     Before { text: text.get(open.saturating_sub(REACH)..open).unwrap_or_default() }.key().is_some_and(may_be_declared)
 }
 
-/// The media type that the siblings declare for the string between the quotes `open` and `close`; `None` if they declare none, or several.
+/// The media type that the siblings declare for the string between the quotes `open` and `close`; `None` if they declare none,
+/// several, or one without a placeholder.
 pub(super) fn declared(text: &[u8], open: usize, close: usize) -> Option<MediaType> {
     let mut before = Before { text: text.get(open.saturating_sub(REACH)..open)? };
     let after = text.get(close + 1..)?;
     let mut after = After { text: &after[..after.len().min(REACH)] };
     let mut found = None;
-    let mut note = |member: Member| match MediaType::declared(member.value).filter(|_| declares_media(member.key)) {
-        Some(kind) if found.is_some_and(|found| found != kind) => None,
-        Some(kind) => {
-            found = Some(kind);
-            Some(())
+    let mut note = |member: Member| {
+        // An escaped name could be any of them.
+        if member.key.contains(&b'\\') {
+            return None;
         }
-        None => Some(()),
+        if !DECLARING_KEYS.contains(&member.key) {
+            return Some(());
+        }
+        let kind = MediaType::declared(member.value)?;
+        (*found.get_or_insert(kind) == kind).then_some(())
     };
     before.key()?;
     while before.mark()? == b',' {

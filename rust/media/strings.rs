@@ -21,12 +21,11 @@ pub struct StringMedia<'a> {
 /// The media in a JSON string, `raw` being what stands between its quotes, still escaped; `None` if it is any other string.
 ///
 /// Media is base64 (bare, or a base64 `data:` URL that fills the string) which decodes to its last character, and whose type is told by
-/// magic bytes or else by a declaration: the URL's own type, or `declared`, the value of a sibling under a name of [`declares_media`].
+/// magic bytes or else by a declaration: the URL's own type, or `declared`, the value of a sibling named in [`DECLARING_KEYS`]
+/// ([`MediaType::declared`] reads it; of several, pass any one: where they differ, `shrink` leaves the string alone).
 /// Escaped slashes and line breaks, the url-safe alphabet and missing padding make no difference.
 /// A placeholder that knows its original's digest counts as the original, so for any string that [`super::shrink()`] replaced with
 /// digests this gives the same before and after.
-///
-/// Pass on every `declared` value for which [`MediaType::declared`] gives a type; a caller that does so recognises all that `shrink` does.
 #[must_use]
 pub fn string_media<'a>(raw: &'a [u8], declared: Option<&[u8]>) -> Option<StringMedia<'a>> {
     let (head, declared) = match data_url(raw) {
@@ -42,16 +41,11 @@ pub fn string_media<'a>(raw: &'a [u8], declared: Option<&[u8]>) -> Option<String
     Some(StringMedia { head, original: Original::of(&bytes, kind) })
 }
 
-/// Whether `key` is a name under which providers declare the media type of a sibling: Anthropic's `media_type`, Gemini's `mimeType`,
-/// `OpenAI`'s `format` and `output_format`.
-#[must_use]
-pub fn declares_media(key: &[u8]) -> bool {
-    matches!(key, b"media_type" | b"mediaType" | b"mime_type" | b"mimeType" | b"format" | b"output_format")
-}
+/// The names under which providers declare the media type of a sibling: Anthropic's `media_type`, Gemini's `mimeType`, `OpenAI`'s `format`.
+pub const DECLARING_KEYS: [&[u8]; 4] = [b"media_type", b"mimeType", b"mime_type", b"format"];
 
 /// Whether `key` is a name whose base64 a sibling may declare to be media. A signature beside a media type is no media.
-#[must_use]
-pub fn may_be_declared(key: &[u8]) -> bool {
+pub(super) fn may_be_declared(key: &[u8]) -> bool {
     const NAMES: [&[u8]; 9] = [
         b"data",
         b"b64_json",

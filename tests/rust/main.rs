@@ -2,5 +2,6 @@
 
 mod diff;
 mod json;
+mod media;
 mod multipart;
 mod volatile;
