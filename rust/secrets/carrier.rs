@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 use regex::bytes::Regex;
 
-use super::shape::{begins_word, is_base64, is_random, is_stand_in, is_word, run_end};
+use super::shape::{begins_word, is_base64, is_random, is_stand_in, is_word, run_end, trailing_backslashes};
 use super::{Hit, any_of, encoded, find_each, token};
 
 static LITERALS: LazyLock<Option<Regex>> =
@@ -74,8 +74,7 @@ fn jwt(text: &[u8], start: usize) -> Option<Hit> {
     }
     let end = run_end(text, header, |byte| is_word(byte) || byte == b'.');
     let end = end - text[header..end].iter().rev().take_while(|&&byte| byte == b'.').count();
-    let dots = text[start..end].iter().filter(|&&byte| byte == b'.').count();
-    (dots >= 1 && end - header > 8).then(|| Hit::new("jwt", start, end))
+    (end - header > 8).then(|| Hit::new("jwt", start, end))
 }
 
 /// The longest PEM block looked at, in bytes; an RSA key of 16,384 bits has 13,000.
@@ -84,23 +83,36 @@ const LONGEST_PEM: usize = 20_000;
 /// A private key in PEM (RFC 7468), also inside a JSON string, where its line ends are escaped, and in a form.
 fn pem(text: &[u8], start: usize) -> Option<Hit> {
     let block = &text[start..text.len().min(start + LONGEST_PEM)];
-    let label = &block[..block.len().min(64)];
-    let label = &label[..memmem::find(label.get(10..)?, b"-----").map(|length| length + 15)?];
-    if memmem::find(label, b"PRIVATE").is_none() || memmem::find(label, b"KEY").is_none() {
+    let begin = "-----BEGIN".len();
+    let label = begin + label_length(block.get(begin..)?)?;
+    if memmem::find(&block[..label], b"PRIVATE").is_none() || memmem::find(&block[..label], b"KEY").is_none() {
         return None;
     }
-    let inside = |byte: &u8| !matches!(byte, b'"' | b'<' | b'{' | b'}');
-    let quoted = block.iter().position(|byte| !inside(byte)).unwrap_or(block.len());
-    let block = &block[..quoted];
-    let body = memmem::find(&block[label.len()..], b"-----END").map(|length| label.len() + length);
-    let end = match body {
-        Some(end) => end + 8 + memmem::find(&block[end + 8..], b"-----")? + 5,
-        // Cut off: everything up to the quote, but for an escape cut in two.
-        None => block.len(),
+    // Up to the next dashes, the quote that ends the string, or a template: no byte is looked at twice.
+    let rest = &block[label..];
+    let dashes = memmem::find(rest, b"-----").unwrap_or(rest.len());
+    let stop = rest[..dashes].iter().position(|byte| matches!(byte, b'"' | b'<' | b'{' | b'}'));
+    let payload = &rest[..stop.unwrap_or(dashes)];
+    let payload = &payload[..payload.len() - trailing_backslashes(payload)];
+    if start + block.len() < text.len() && label + payload.len() == block.len() {
+        return None;
+    }
+    let end = match block.get(label + payload.len()..).and_then(|tail| tail.strip_prefix(b"-----END")) {
+        Some(tail) => label + payload.len() + "-----END".len() + label_length(tail).unwrap_or(0),
+        // Cut off: all there is of it.
+        None => label + payload.len(),
     };
-    let payload = &block[label.len()..body.unwrap_or(end)];
     let letters = payload.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
     (letters >= 40 && is_random(payload)).then(|| Hit::new("private-key", start, start + end))
+}
+
+/// The length of ` PRIVATE KEY-----`, whatever the label; a form writes its blanks `+` or `%20`.
+fn label_length(text: &[u8]) -> Option<usize> {
+    let text = &text[..text.len().min(64)];
+    let length = run_end(text, 0, |byte| {
+        byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'+' | b'%')
+    });
+    text[length..].starts_with(b"-----").then_some(length + 5)
 }
 
 /// The longest user part of a URI looked at, in bytes.

@@ -11,20 +11,30 @@ const SHORTEST: usize = 24;
 /// How many characters are decoded to see whether a run holds text. Random bytes pass for text once in 10^9 at this length.
 const SAMPLE: usize = 32;
 
-/// A run is found by one of its bytes in every `STRIDE`.
-const STRIDE: usize = SHORTEST / 2;
+/// [`is_base64`] as a table: one load for a byte where the comparisons do not compile to vector code.
+static IS_BASE64: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = is_base64(byte);
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 /// Puts a hit for each run of base64 with a credential in it.
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
+    // Always behind a byte that is no base64. From the right: such a byte lets the whole window before it be skipped.
     let mut at = 0;
-    while let Some(window) = text.get(at..at + STRIDE) {
-        // From the right: a byte that is no base64 lets the whole window before it be skipped.
-        if let Some(stop) = window.iter().rposition(|&byte| !is_base64(byte)) {
+    while let Some(window) = text.get(at..at + SHORTEST) {
+        if let Some(stop) = window.iter().rposition(|&byte| !IS_BASE64[usize::from(byte)]) {
             at += stop + 1;
             continue;
         }
         let start = at + escape_tail(text, at);
-        let end = block_end(text, at + STRIDE);
+        let end = block_end(text, at + SHORTEST);
         at = end + 1;
         if start + SHORTEST > end || !holds_text(&text[start..end]) {
             continue;
@@ -43,7 +53,7 @@ fn escape_tail(text: &[u8], at: usize) -> usize {
     match (left.last(), text.get(at)) {
         (Some(b'%'), _) => 2,
         (Some(b'\\'), Some(b'u')) => 5,
-        (Some(b'\\'), Some(_)) if trailing_backslashes(left) % 2 == 1 => 1,
+        (Some(b'\\'), Some(_)) if !trailing_backslashes(left).is_multiple_of(2) => 1,
         _ => 0,
     }
 }
@@ -86,11 +96,9 @@ fn joined(text: &[u8], start: usize, mut end: usize) -> (Vec<u8>, usize) {
     loop {
         let rest = &text[end..];
         let gap = match rest {
-            [b'\\', b'/', ..] => 1,
-            [b'\r', b'\n', ..] => 2,
-            [b'\n', ..] => 1,
+            [b'\\', b'/', ..] | [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] | [b'\\', b'n', ..] => 2,
             [b'\\', b'r', b'\\', b'n', ..] => 4,
-            [b'\\', b'n', ..] => 2,
             _ => break,
         };
         let is_slash = rest.starts_with(b"\\/");
@@ -98,8 +106,10 @@ fn joined(text: &[u8], start: usize, mut end: usize) -> (Vec<u8>, usize) {
         let next = end + gap + indent;
         let next_end = block_end(text, next);
         let padding = padding(text, next_end);
-        let is_line =
-            run.len() % 4 == 0 && run.len() >= LINE && next_end > next && (next_end + padding - next) % 4 == 0;
+        let is_line = run.len().is_multiple_of(4)
+            && run.len() >= LINE
+            && next_end > next
+            && (next_end + padding - next).is_multiple_of(4);
         if !is_slash && !is_line {
             break;
         }
@@ -136,7 +146,7 @@ fn search(run: &[u8], start: usize, end: usize) -> Option<Hit> {
     let kind = inner.first()?.kind;
     let clean = replace(&plain, &inner);
     let url_safe = run.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let alphabet: Base64 = match (url_safe, run.ends_with(b"=") || (!url_safe && run.len() % 4 == 0)) {
+    let alphabet: Base64 = match (url_safe, run.ends_with(b"=") || (!url_safe && run.len().is_multiple_of(4))) {
         (false, true) => STANDARD,
         (false, false) => STANDARD_NO_PAD,
         (true, true) => URL_SAFE,

@@ -11,25 +11,22 @@ use regex::bytes::Regex;
 use super::shape::{is_random, is_stand_in, is_word, run_end, trailing_backslashes};
 use super::{Hit, any_of, find_each, token};
 
+/// Two searches of ten: up to ten literals `regex` looks for whole ones, from eleven on for their beginnings and asks a DFA about each.
 static LITERALS: LazyLock<[Option<Regex>; 2]> = LazyLock::new(|| {
     [
-        any_of(["key", "Key", "KEY", "sig=", "SIG=", "Sig="]),
         any_of([
-            "token",
-            "Token",
-            "TOKEN",
-            "secret",
-            "Secret",
-            "SECRET",
-            "passw",
-            "Passw",
-            "PASSW",
-            "passphrase",
-            "uthorization",
-            "UTHORIZATION",
+            "key",
+            "Key",
+            "KEY",
+            "sig=",
+            "SIG=",
+            "Sig=",
             "ignature=",
             "redential=",
+            "uthorization",
+            "UTHORIZATION",
         ]),
+        any_of(["token", "Token", "TOKEN", "secret", "Secret", "SECRET", "passw", "Passw", "PASSW", "passphrase"]),
     ]
 });
 
@@ -121,7 +118,10 @@ pub(super) fn class(name: &[u8]) -> Option<(&'static str, Class)> {
         length += 1;
     }
     let folded = &folded[..length];
-    NAMES.iter().find(|(end, ..)| folded.ends_with(end.as_bytes())).map(|&(_, kind, class)| (kind, class))
+    // The last byte first: most names end in another one, and a comparison of one byte is no call.
+    let last = folded.last()?;
+    let is_it = |end: &str| end.as_bytes().last() == Some(last) && folded.ends_with(end.as_bytes());
+    NAMES.iter().find(|(end, ..)| is_it(end)).map(|&(_, kind, class)| (kind, class))
 }
 
 /// The longest name looked at, to either side of what was searched for.
@@ -135,8 +135,10 @@ fn at(text: &[u8], start: usize, end: usize) -> Option<Hit> {
     let start = start - left.iter().rev().take_while(|&&byte| is_word(byte)).count();
     let right = &text[end..text.len().min(end + LONGEST_NAME)];
     let name_end = if text.get(end - 1) == Some(&b'=') { end - 1 } else { end + run_end(right, 0, is_word) };
+    // What follows is the cheaper question: in prose, a blank and a word.
+    let (place, after) = separator(text, name_end)?;
     let (kind, class) = class(&text[start..name_end])?;
-    let found = separator(text, name_end).and_then(|(place, after)| value(text, start, place, after, class))?;
+    let found = value(text, start, place, after, class)?;
     let range = credential(text, found, class)?;
     let kind = token::at(text, range.start).map_or(kind, |(kind, _)| kind);
     Some(Hit::new(kind, range.start, range.end))
@@ -167,9 +169,8 @@ fn separator(text: &[u8], at: usize) -> Option<(Place, usize)> {
     let (place, length) = match text.get(next..)? {
         [b'=', b'=' | b'~', ..] => return None,
         [b'=', b'>', ..] | [b':', b'=', ..] => (Place::Member, 2),
-        [b':', ..] => (Place::Member, 1),
         [b'=', ..] if next == name_end && !quoted => (Place::Parameter, 1),
-        [b'=', ..] => (Place::Member, 1),
+        [b':' | b'=', ..] => (Place::Member, 1),
         [b'%', b'3', b'A' | b'a', ..] => (Place::Member, 3),
         [b'%', b'3', b'D' | b'd', ..] => (Place::Parameter, 3),
         _ => return None,
@@ -179,7 +180,7 @@ fn separator(text: &[u8], at: usize) -> Option<(Place, usize)> {
 
 /// A quote, with the backslashes or the percent-encoding that its nesting gives it.
 struct Quote {
-    /// One of `"`, `'`, or `%` for `%22`.
+    /// `"` or `'`, or the last digit of `%22` or `%27`.
     mark: u8,
     backslashes: usize,
     after: usize,
@@ -190,7 +191,9 @@ fn quote(text: &[u8], at: usize) -> Option<Quote> {
     let after = at + slashes;
     match text.get(after..)? {
         [mark @ (b'"' | b'\''), ..] => Some(Quote { mark: *mark, backslashes: slashes, after: after + 1 }),
-        [b'%', b'2', b'2' | b'7', ..] if slashes == 0 => Some(Quote { mark: b'%', backslashes: 0, after: after + 3 }),
+        [b'%', b'2', mark @ (b'2' | b'7'), ..] if slashes == 0 => {
+            Some(Quote { mark: *mark, backslashes: 0, after: after + 3 })
+        }
         _ => None,
     }
 }
@@ -247,6 +250,10 @@ fn value(text: &[u8], name: usize, place: Place, at: usize, class: Class) -> Opt
     if matches!(text.get(end), Some(b'(' | b'[' | b'{' | b'<')) {
         return None;
     }
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    if place == Place::Member && text[at..end].iter().take_while(|&&byte| byte != b',').all(is_number) {
+        return None;
+    }
     let in_form = in_form && matches!(text.get(end), None | Some(b'&' | b'"' | b'\'' | b'\\' | b'\r' | b'\n' | b' '));
     Some(Value { range: at..end, delimited: in_form })
 }
@@ -271,13 +278,13 @@ fn opening(text: &[u8], at: usize) -> usize {
 fn closing(text: &[u8], quote: &Quote) -> Option<usize> {
     let limit = text.len().min(quote.after + LONGEST_VALUE);
     let value = &text[quote.after..limit];
-    if quote.mark == b'%' {
-        return memchr::memmem::find(value, b"%2").map(|length| quote.after + length);
+    if matches!(quote.mark, b'2' | b'7') {
+        return memchr::memmem::find(value, &[b'%', b'2', quote.mark]).map(|length| quote.after + length);
     }
     for length in memchr::memchr_iter(quote.mark, value) {
         let slashes = trailing_backslashes(&value[..length]);
         let closes = match quote.backslashes {
-            0 => slashes % 2 == 0,
+            0 => slashes.is_multiple_of(2),
             nested => slashes <= nested,
         };
         if closes {

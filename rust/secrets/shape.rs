@@ -25,7 +25,7 @@ pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
     let left = &text[at.saturating_sub(LEFT)..at];
     let [before @ .., last] = left else { return true };
     if *last == b'\\' {
-        return !is_escape_letter(text, at) || trailing_backslashes(left) % 2 == 0;
+        return !is_escape_letter(text, at) || trailing_backslashes(left).is_multiple_of(2);
     }
     if matches!(last, b'+' | b'/') {
         // In the middle of base64 these are letters like others; behind a word they are a form's blank or a path's slash.

@@ -38,7 +38,7 @@ const fn shape(prefix: &'static str, kind: &'static str, body: Body, least: usiz
 /// Prefix, kind, characters of the rest, and how many of them at least: a little fewer than the vendors give out today.
 /// A longer prefix stands before a shorter one that it begins with. Where the shapes come from: the vendors' key pages, GitHub's
 /// "supported secret scanning patterns" and gitleaks' rules.
-const SHAPES: [Shape; 67] = [
+const SHAPES: [Shape; 68] = [
     shape("sk-ant-", "anthropic", Body::Word, 16),
     shape("sk-or-", "openrouter", Body::Word, 16),
     shape("sk-lf-", "langfuse", Body::Word, 16),
@@ -48,6 +48,7 @@ const SHAPES: [Shape; 67] = [
     shape("AIza", "google-api-key", Body::Word, 35),
     shape("ya29.", "google-oauth", Body::Dotted, 20),
     shape("1//0", "google-refresh-token", Body::Word, 30),
+    shape("1%2F%2F0", "google-refresh-token", Body::Word, 30),
     shape("GOCSPX-", "google-client-secret", Body::Word, 20),
     shape("AKIA", "aws-access-key-id", Body::Capitals, 16),
     shape("ASIA", "aws-access-key-id", Body::Capitals, 16),
@@ -108,25 +109,23 @@ const SHAPES: [Shape; 67] = [
     shape("api_org_", "huggingface", Body::Alnum, 30),
 ];
 
-/// The prefixes in groups, each a search of its own: a vector search looks at the first three or four bytes of all its literals at
-/// once, and gets false alarms in prose when there are many. One search for all took three times as long as the groups together.
+/// The prefixes in groups, each a search of its own. A vector search looks at the low halves of the first bytes of all its literals at
+/// once, and literals that differ there give false alarms in prose: one search for all took 0.48 ns for a byte of prose, two halves
+/// as they stand in the table 0.67, two halves in the order of those low halves 0.28, three 0.35.
 static GROUPS: LazyLock<[Option<Regex>; 3]> = LazyLock::new(|| {
-    let short = |shape: &&Shape| shape.prefix.len() < 4;
-    let long: Vec<&'static str> =
-        SHAPES.iter().filter(|s| !short(s)).map(|s| s.prefix).filter(|p| !p.starts_with("sk-")).collect();
-    let (left, right) = long.split_at(long.len() / 2);
-    [
-        any_of(SHAPES.iter().filter(short).map(|shape| shape.prefix)),
-        any_of(left.iter().copied()),
-        any_of(right.iter().copied()),
-    ]
+    let all = || SHAPES.iter().map(|shape| shape.prefix);
+    let mut long: Vec<_> = all().filter(|prefix| prefix.len() >= 4 && !prefix.starts_with("sk-")).collect();
+    long.sort_by_key(|prefix| prefix.bytes().take(4).map(|byte| byte & 0x0F).collect::<Vec<_>>());
+    let (left, right) = long.split_at(long.len().div_ceil(2));
+    [any_of(all().filter(|prefix| prefix.len() < 4)), any_of(left.iter().copied()), any_of(right.iter().copied())]
 });
 
 /// Puts a hit for each credential of a known shape.
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
     for group in GROUPS.iter() {
         find_each(group.as_ref(), text, hits, |text, start, _| {
-            at(text, start).filter(|_| begins_word(text, start)).map(|(kind, end)| Hit::new(kind, start, end))
+            // The boundary first: it is the cheaper question, and in the middle of base64 the answer is no.
+            begins_word(text, start).then(|| at(text, start)).flatten().map(|(kind, end)| Hit::new(kind, start, end))
         });
     }
 }
@@ -134,7 +133,10 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
 /// The kind of the credential that begins at `start`, and where it ends.
 pub(super) fn at(text: &[u8], start: usize) -> Option<(&'static str, usize)> {
     let rest = text.get(start..)?;
-    let shape = SHAPES.iter().find(|shape| rest.starts_with(shape.prefix.as_bytes()))?;
+    let first = rest.first()?;
+    let is_it =
+        |shape: &&Shape| shape.prefix.as_bytes().first() == Some(first) && rest.starts_with(shape.prefix.as_bytes());
+    let shape = SHAPES.iter().find(is_it)?;
     let body = start + shape.prefix.len();
     let end = match shape.body {
         Body::Word => run_end(text, body, is_word),

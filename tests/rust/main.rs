@@ -4,4 +4,5 @@ mod diff;
 mod json;
 mod media;
 mod multipart;
+mod secrets;
 mod volatile;
