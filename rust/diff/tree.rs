@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::error::{Error, ErrorKind};
-use crate::json::reader::{Event, Reader, Token, decode};
-use crate::media::{self, MediaType, StringMedia};
+use crate::json::{Event, Reader, Token, decode};
+use crate::media::{self, StringMedia};
 
 /// The largest body that is walked: beyond it a tree would cost gigabytes. A larger one is compared as text.
 const MAX_LEN: usize = 256 << 20;
@@ -186,8 +186,7 @@ impl<'a> Tree<'a> {
         if members.iter().any(|link| self.is_long_string(link.node)) {
             let declared = self.declared_media(&members);
             for link in &members {
-                let declared = declared.as_deref().filter(|_| media::may_be_declared(&self.key(*link)));
-                self.note_media(link.node, declared);
+                self.note_media(link.node, declared.as_deref());
             }
         }
         let mut hasher = DefaultHasher::new();
@@ -213,14 +212,12 @@ impl<'a> Tree<'a> {
         node.kind == Kind::String && (node.end - node.start) as usize > MEDIA_MIN_LEN + 2
     }
 
-    /// What the members of an object say their sibling is.
+    /// What the members of an object say their sibling is, asked as the canonical form asks.
     fn declared_media(&self, members: &[Link]) -> Option<Cow<'a, [u8]>> {
-        let declares = |link: &&Link| media::declares_media(&self.key(**link)) && self.kind(link.node) == Kind::String;
-        members
-            .iter()
-            .filter(declares)
-            .map(|link| self.text(link.node))
-            .find(|text| MediaType::declared(text).is_some())
+        media::DECLARING_KEYS.iter().find_map(|name| {
+            let member = members.iter().find(|link| self.key(**link) == *name)?;
+            (self.kind(member.node) == Kind::String).then(|| self.text(member.node))
+        })
     }
 
     /// Where a long string is media, its hash becomes that of what it counts for.
