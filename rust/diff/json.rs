@@ -134,7 +134,8 @@ impl Comparison<'_, '_> {
         if self.a.media(a).is_some() || self.b.media(b).is_some() {
             return Cause::Media;
         }
-        text::cause_of(&self.a.text(a), &self.b.text(b), self.options.patterns)
+        let masked = text::volatile_cause(&self.a.canonical_text(a), &self.b.canonical_text(b), self.options.patterns);
+        masked.unwrap_or_else(|| text::lasting_cause(&self.a.text(a), &self.b.text(b)))
     }
 
     /// Whether the key says that a secret stands here.

@@ -14,10 +14,12 @@ const TOKEN: usize = 256;
 
 /// The cause for which two texts differ.
 pub(super) fn cause_of(a: &[u8], b: &[u8], patterns: &Patterns) -> Cause {
+    volatile_cause(a, b, patterns).unwrap_or_else(|| lasting_cause(a, b))
+}
+
+/// The cause for which two texts differ that are not equal with their volatile tokens masked.
+pub(super) fn lasting_cause(a: &[u8], b: &[u8]) -> Cause {
     let Some(at) = first_difference(a, b) else { return Cause::Same };
-    if let Some(cause) = volatile_cause(a, b, patterns) {
-        return cause;
-    }
     let in_secret = window::is_in_secret(a, at) || window::is_in_secret(b, at);
     if in_secret && secrets::redact(a) == secrets::redact(b) {
         return Cause::Credential;

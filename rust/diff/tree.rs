@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::error::{Error, ErrorKind};
+use crate::json::string::respell_into;
 use crate::json::{Event, Reader, Token, decode};
 use crate::media::{self, StringMedia};
 
@@ -285,6 +286,17 @@ impl<'a> Tree<'a> {
     /// The text of a string, decoded; the source of anything else.
     pub(super) fn text(&self, node: u32) -> Cow<'a, [u8]> {
         if self.kind(node) == Kind::String { decode(self.inside(node)) } else { Cow::Borrowed(self.source(node)) }
+    }
+
+    /// What stands between a string's quotes in the canonical form, where volatile tokens are masked.
+    pub(super) fn canonical_text(&self, node: u32) -> Cow<'a, [u8]> {
+        let raw = self.inside(node);
+        if memchr::memchr(b'\\', raw).is_none() {
+            return Cow::Borrowed(raw);
+        }
+        let mut text = Vec::with_capacity(raw.len());
+        respell_into(raw, &mut text);
+        Cow::Owned(text)
     }
 
     /// What a string counts for, where it is media.

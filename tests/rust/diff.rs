@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use llm_vcr::diff::{Cause, Mismatch, Options, explain, explain_with, first_difference};
-use llm_vcr::json::PathSet;
+use llm_vcr::json::{PathSet, canonicalize};
 use llm_vcr::media::{self, Shrink};
-use llm_vcr::volatile::Patterns;
+use llm_vcr::volatile::{Patterns, mask};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -299,6 +299,15 @@ fn json_value() -> impl Strategy<Value = Value> {
         (1_700_000_000..1_700_000_003_u64).prop_map(Value::from),
         "[a-c]{0,3}".prop_map(Value::from),
         "\\PC{0,4}".prop_map(Value::from),
+        // Volatile tokens, whole and not, also after what is an escape in JSON.
+        ("[a\n\u{1} .-]{0,2}", 0..3_usize, 0..3_u8, "[a\n\u{1} .-]{0,2}").prop_map(|(before, kind, n, after)| {
+            let token = match kind {
+                0 => format!("170000000{n}"),
+                1 => format!("2026-03-0{}T10:00:00Z", n + 1),
+                _ => format!("8e6f6a2c-1b0a-4f5e-9a77-0c1d2e3f4a5{n}"),
+            };
+            Value::from(format!("{before}{token}{after}"))
+        }),
     ];
     scalar.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -398,6 +407,30 @@ proptest! {
             Some(_) if mismatch.others.iter().any(|(_, cause)| cause.is_volatile()) => {}
             Some(path) => prop_assert_eq!(mismatch.path.clone().unwrap_or_default(), path, "{}", mismatch),
         }
+    }
+
+    #[test]
+    fn what_counts_is_what_the_fingerprints_tell_apart(a in json_value(), b in json_value(), n in 0..4_u8) {
+        // Like one another more often than two values drawn at random.
+        let text = a.to_string();
+        let b = match n {
+            0 => b,
+            1 => serde_json::from_str(&text.replace("170000000", "170000001").replace("2026-03", "2027-04")).expect("valid JSON"),
+            2 => serde_json::from_str(&text.replace("8e6f", "0123").replace("-03-01T", "-12-31T")).expect("valid JSON"),
+            _ => serde_json::from_str(&text.replace("\"a\"", "\"d\"").replace("170000000", "170000002")).expect("valid JSON"),
+        };
+        let (left, right) = (serde_json::json!([a]).to_string(), serde_json::json!([b]).to_string());
+        let mismatch = explain(left.as_bytes(), None, right.as_bytes(), None);
+        let canonical = |body: &str| {
+            let mut out = Vec::new();
+            canonicalize(body.as_bytes(), &PathSet::none(), &mut out).expect("valid JSON");
+            out
+        };
+        let (left, right) = (canonical(&left), canonical(&right));
+        prop_assert_eq!(mismatch.cause.counts(), left != right, "{}", mismatch);
+        let none = Patterns::none();
+        let equal = mask(&left, &none) == mask(&right, &none);
+        prop_assert_eq!(!mismatch.cause.counts() || mismatch.cause.is_volatile(), equal, "{}", mismatch);
     }
 
     #[test]
