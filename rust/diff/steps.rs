@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::json::PathSet;
+use crate::secrets;
 
 /// The place of the document itself.
 pub(super) const ROOT: u32 = 0;
@@ -124,10 +125,11 @@ impl<'a> Steps<'a> {
 fn push_key(path: &mut String, key: &[u8]) -> bool {
     /// More of a key is not shown.
     const LONGEST_KEY: usize = 80;
-    let (text, mut usable) = match std::str::from_utf8(key) {
-        Ok(text) => (Cow::Borrowed(text), true),
-        Err(_) => (String::from_utf8_lossy(key.get(..LONGEST_KEY * 4).unwrap_or(key)), false),
-    };
+    /// Enough of it that a secret is known before it is cut.
+    const LOOKED_AT: usize = 4096;
+    let clean = secrets::redact(key.get(..LOOKED_AT).unwrap_or(key));
+    let text = String::from_utf8_lossy(&clean);
+    let mut usable = text.as_bytes() == key;
     let special =
         |c: char| matches!(c, '.' | '[' | ']' | '"' | '\'' | '*' | '`') || c.is_whitespace() || c.is_control();
     if !text.is_empty() && !text.starts_with('$') && text.len() <= LONGEST_KEY && !text.contains(special) {

@@ -434,6 +434,32 @@ proptest! {
     }
 
     #[test]
+    fn a_key_near_a_difference_is_never_printed(
+        before in "[a-z \\n]{0,60}",
+        after in "[a-z \\n]{0,60}",
+        words in ("[a-z]{1,8}", "[A-Z]{1,8}"),
+        first in any::<bool>(),
+        shape in 0..4_u8,
+    ) {
+        const KEY: &str = "sk-proj-A7fQ2mXw9LkR4tZc8VbN1sHd6JpY3gUe5TiO0aMx2CvB7nKq";
+        let text = |word: &str| {
+            if first { format!("{word} {before} {KEY} {after}") } else { format!("{before} {KEY} {after} {word}") }
+        };
+        let wrap = |word: &str| match shape {
+            0 => text(word),
+            1 => serde_json::json!({"input": [text(word)]}).to_string(),
+            2 => serde_json::json!({text(word): 1}).to_string(),
+            _ => format!("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{}\r\n--b--\r\n", text(word)),
+        };
+        let content_type = (shape == 3).then_some("multipart/form-data; boundary=b");
+        let mismatch = explain(wrap(&words.0).as_bytes(), content_type, wrap(&words.1).as_bytes(), content_type);
+        let text = printed(&mismatch);
+        for piece in KEY.as_bytes().windows(10).skip(8) {
+            prop_assert!(!text.contains(&*String::from_utf8_lossy(piece)), "{}", text);
+        }
+    }
+
+    #[test]
     fn mutated_vectors_never_panic_and_stay_bounded(
         case in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0..5_u8, any::<u8>()), 1..4),
