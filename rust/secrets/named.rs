@@ -180,7 +180,7 @@ fn separator(text: &[u8], at: usize) -> Option<(Place, usize)> {
 
 /// A quote, with the backslashes or the percent-encoding that its nesting gives it.
 struct Quote {
-    /// One of `"`, `'`, or `%` for `%22`.
+    /// `"` or `'`, or the last digit of `%22` or `%27`.
     mark: u8,
     backslashes: usize,
     after: usize,
@@ -191,7 +191,9 @@ fn quote(text: &[u8], at: usize) -> Option<Quote> {
     let after = at + slashes;
     match text.get(after..)? {
         [mark @ (b'"' | b'\''), ..] => Some(Quote { mark: *mark, backslashes: slashes, after: after + 1 }),
-        [b'%', b'2', b'2' | b'7', ..] if slashes == 0 => Some(Quote { mark: b'%', backslashes: 0, after: after + 3 }),
+        [b'%', b'2', mark @ (b'2' | b'7'), ..] if slashes == 0 => {
+            Some(Quote { mark: *mark, backslashes: 0, after: after + 3 })
+        }
         _ => None,
     }
 }
@@ -248,6 +250,10 @@ fn value(text: &[u8], name: usize, place: Place, at: usize, class: Class) -> Opt
     if matches!(text.get(end), Some(b'(' | b'[' | b'{' | b'<')) {
         return None;
     }
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    if place == Place::Member && text[at..end].iter().take_while(|&&byte| byte != b',').all(is_number) {
+        return None;
+    }
     let in_form = in_form && matches!(text.get(end), None | Some(b'&' | b'"' | b'\'' | b'\\' | b'\r' | b'\n' | b' '));
     Some(Value { range: at..end, delimited: in_form })
 }
@@ -272,8 +278,8 @@ fn opening(text: &[u8], at: usize) -> usize {
 fn closing(text: &[u8], quote: &Quote) -> Option<usize> {
     let limit = text.len().min(quote.after + LONGEST_VALUE);
     let value = &text[quote.after..limit];
-    if quote.mark == b'%' {
-        return memchr::memmem::find(value, b"%2").map(|length| quote.after + length);
+    if matches!(quote.mark, b'2' | b'7') {
+        return memchr::memmem::find(value, &[b'%', b'2', quote.mark]).map(|length| quote.after + length);
     }
     for length in memchr::memchr_iter(quote.mark, value) {
         let slashes = trailing_backslashes(&value[..length]);

@@ -20,15 +20,15 @@ pub fn redact_uri(uri: &str) -> Cow<'_, str> {
             done = end;
         }
     };
-    if let Some((start, end)) = userinfo(uri) {
+    let (path, parameters) = uri.split_at(uri.find(['?', '#']).unwrap_or(uri.len()));
+    if let Some((start, end)) = userinfo(path) {
         cut(start, end);
     }
-    let parameters = uri.find(['?', '#']).map_or("", |at| &uri[at..]);
     let in_oauth = parameters.split(['?', '#', '&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         ["state", "client_id", "redirect_uri", "grant_type", "code_verifier"].contains(&name)
     });
-    let mut at = uri.len() - parameters.len();
+    let mut at = path.len();
     for pair in parameters.split_inclusive(['?', '#', '&', ';']) {
         let body = pair.trim_end_matches(['?', '#', '&', ';']);
         if let Some((name, _)) = body.split_once('=')
@@ -48,13 +48,11 @@ pub fn redact_uri(uri: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where the user part stands: the password, or all of it where there is no colon, as tokens stand there.
-fn userinfo(uri: &str) -> Option<(usize, usize)> {
-    let start = uri.find("://")? + 3;
-    let authority = &uri[start..];
-    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
-    let end = authority.rfind('@')?;
-    Some((start, start + end))
+/// Where the user part stands, with or without a password: tokens stand there alone.
+fn userinfo(path: &str) -> Option<(usize, usize)> {
+    let start = path.find("://")? + 3;
+    let authority = path[start..].split('/').next()?;
+    Some((start, start + authority.rfind('@')?))
 }
 
 /// Names that say nothing in a body, but in a query.

@@ -3,4 +3,9 @@
 mod json;
 mod media;
 mod multipart;
+mod diff;
+mod json;
+mod media;
+mod multipart;
+mod secrets;
 mod volatile;
