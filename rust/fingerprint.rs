@@ -98,7 +98,11 @@ fn normalized(value: &str) -> &str {
         return signed.split_once("Credential=").map_or(signed, |(_, rest)| rest.split('/').next().unwrap_or(rest));
     }
     let token = match value.split_once(' ') {
-        Some((scheme, token)) if ["bearer", "token", "apikey", "key"].iter().any(|s| scheme.eq_ignore_ascii_case(s)) => token.trim(),
+        Some((scheme, token))
+            if ["bearer", "token", "apikey", "key"].iter().any(|s| scheme.eq_ignore_ascii_case(s)) =>
+        {
+            token.trim()
+        }
         _ => value,
     };
     if token.starts_with("ya29.") { "ya29." } else { token }

@@ -1,8 +1,5 @@
 //! The core's tests: one binary, one module for each module of the core.
 
-mod json;
-mod media;
-mod multipart;
 mod diff;
 mod json;
 mod media;
