@@ -278,9 +278,7 @@ impl Index<'_, '_, '_> {
         let level = self.leave_level();
         self.settle_media(&level);
         let base = level.members as usize;
-        if !level.disorder {
-            self.join(token.start, token.end);
-        } else {
+        if level.disorder {
             let mut end = short(self.tape.pieces.len());
             let mut members = take(&mut self.members);
             let own = members.get_mut(base..).unwrap_or_default();
@@ -303,6 +301,8 @@ impl Index<'_, '_, '_> {
                 last: short(self.tape.order.len()),
                 next: short(self.tape.pieces.len()),
             });
+        } else {
+            self.join(token.start, token.end);
         }
         self.members.truncate(base);
     }
