@@ -335,14 +335,16 @@ fn credential(text: &[u8], found: Value, class: Class) -> Option<Range<usize>> {
                 (true, _) => 8,
             };
             let one_word = !value.iter().any(u8::is_ascii_whitespace);
-            let made_up = delimited && class == Class::Password || is_random(value) || (delimited && has_digit(value));
+            // Bare, a type of a source (`pub PrivateKey: X509CertificateKind`) has to be told from a key.
+            let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+            let made_up = match (delimited, class) {
+                (false, _) => is_random(value) && (digits >= 2 || value.len() >= 32),
+                (true, Class::Password) => true,
+                (true, _) => digits >= 1 || is_random(value),
+            };
             (value.len() >= least && one_word && made_up && !is_stand_in(value)).then_some(range)
         }
     }
-}
-
-fn has_digit(value: &[u8]) -> bool {
-    value.iter().any(u8::is_ascii_digit)
 }
 
 /// Schemes of the IANA registry and the ones vendors made up.
