@@ -2,6 +2,8 @@
 #![allow(missing_docs, reason = "a stub")]
 use std::borrow::Cow;
 
+pub const DECLARING_KEYS: [&[u8]; 4] = [b"media_type", b"mimeType", b"mime_type", b"format"];
+
 pub struct Original {
     pub media_type: Cow<'static, str>,
     pub len: u64,
