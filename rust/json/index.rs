@@ -365,8 +365,7 @@ impl Index<'_, '_, '_> {
 
     /// The media type or format that a member of the innermost object declares. Which one does not depend on the order of the keys.
     fn declared_media(&self, members: usize) -> Option<Vec<u8>> {
-        const KEYS: [&[u8]; 4] = [b"media_type", b"mimeType", b"mime_type", b"format"];
-        KEYS.iter().find_map(|key| {
+        media::DECLARING_KEYS.iter().find_map(|key| {
             let is_key = |member: &&Member| self.key_text(member.key) == *key;
             let member = self.members.get(members..)?.iter().find(is_key)?;
             let token = reader::string_at(self.body, member.value as usize)?;
