@@ -278,9 +278,7 @@ impl Index<'_, '_, '_> {
         let level = self.leave_level();
         self.settle_media(&level);
         let base = level.members as usize;
-        if !level.disorder {
-            self.join(token.start, token.end);
-        } else {
+        if level.disorder {
             let mut end = short(self.tape.pieces.len());
             let mut members = take(&mut self.members);
             let own = members.get_mut(base..).unwrap_or_default();
@@ -303,6 +301,8 @@ impl Index<'_, '_, '_> {
                 last: short(self.tape.order.len()),
                 next: short(self.tape.pieces.len()),
             });
+        } else {
+            self.join(token.start, token.end);
         }
         self.members.truncate(base);
     }
@@ -365,8 +365,7 @@ impl Index<'_, '_, '_> {
 
     /// The media type or format that a member of the innermost object declares. Which one does not depend on the order of the keys.
     fn declared_media(&self, members: usize) -> Option<Vec<u8>> {
-        const KEYS: [&[u8]; 4] = [b"media_type", b"mimeType", b"mime_type", b"format"];
-        KEYS.iter().find_map(|key| {
+        media::DECLARING_KEYS.iter().find_map(|key| {
             let is_key = |member: &&Member| self.key_text(member.key) == *key;
             let member = self.members.get(members..)?.iter().find(is_key)?;
             let token = reader::string_at(self.body, member.value as usize)?;

@@ -11,6 +11,23 @@ use super::{REDACTED, redact};
 /// 4.1): alone it is as likely a country's. Keys of a vendor's shape are found in the path and in any other parameter too.
 #[must_use]
 pub fn redact_uri(uri: &str) -> Cow<'_, str> {
+    let mut redacted = Cow::Borrowed(uri);
+    // Once is enough but for URIs made to defy it, as with `redact`.
+    for _ in 0..4 {
+        let next = match redact(redacted.as_bytes()) {
+            Cow::Borrowed(_) => match without_parts(&redacted) {
+                Cow::Borrowed(_) => break,
+                Cow::Owned(next) => next,
+            },
+            Cow::Owned(bytes) => without_parts(&String::from_utf8_lossy(&bytes)).into_owned(),
+        };
+        redacted = Cow::Owned(next);
+    }
+    redacted
+}
+
+/// `uri` without what its syntax says is a credential.
+fn without_parts(uri: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
     let mut cut = |start: usize, end: usize| {
@@ -38,14 +55,11 @@ pub fn redact_uri(uri: &str) -> Cow<'_, str> {
         }
         at += pair.len();
     }
-    if done > 0 {
-        out.push_str(&uri[done..]);
+    if done == 0 {
+        return Cow::Borrowed(uri);
     }
-    let uri = if done > 0 { Cow::Owned(out) } else { Cow::Borrowed(uri) };
-    match redact(uri.as_bytes()) {
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        Cow::Borrowed(_) => uri,
-    }
+    out.push_str(&uri[done..]);
+    Cow::Owned(out)
 }
 
 /// Where the user part stands, with or without a password: tokens stand there alone.

@@ -2,6 +2,7 @@
 
 mod diff;
 mod json;
+mod json_media;
 mod media;
 mod multipart;
 mod secrets;

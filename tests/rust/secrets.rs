@@ -370,7 +370,7 @@ proptest! {
         gather(&mut around, &mut strings);
         if !strings.is_empty() {
             let chosen = place.index(strings.len());
-            strings[chosen].push_str(&format!(" {key} "));
+            *strings[chosen] += &[" ", &key, " "].concat();
             let text = around.to_string();
             prop_assert!(!scan(text.as_bytes()).is_empty());
             let redacted = redact(text.as_bytes());
