@@ -150,7 +150,7 @@ fn shrink_parts<'a>(body: &'a [u8], content_type: &str, options: Shrink) -> Cow<
 
 /// Whether it is worth asking the JSON reader: everything that says so, and everything that looks so, because aiohttp records no
 /// `Content-Type` and urllib announces a form whatever it sends.
-fn may_be_json(body: &[u8], declared: &str) -> bool {
+pub(crate) fn may_be_json(body: &[u8], declared: &str) -> bool {
     if declared.ends_with("json") || declared.ends_with("jsonl") || declared.ends_with("ndjson") {
         return true;
     }

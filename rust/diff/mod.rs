@@ -21,6 +21,7 @@ pub use cause::Cause;
 pub use first::first_difference;
 pub use mismatch::Mismatch;
 
+use crate::body::{self, may_be_json};
 use crate::error::{Error, ErrorKind};
 use crate::json::PathSet;
 use crate::media;
@@ -74,7 +75,7 @@ pub fn explain_with(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&st
                 return Mismatch::new(Cause::ContentType, None, a_type.unwrap_or("(none)"), b_type.unwrap_or("(none)"));
             }
         }
-    } else if declared.contains("json") || is_json_like(a) || is_json_like(b) {
+    } else if may_be_json(a, &declared) || may_be_json(b, &declared) {
         documents(a, a_type, b, b_type, options)
     } else if declared == "application/x-www-form-urlencoded" {
         Some(form::compare(a, b, options))
@@ -116,7 +117,13 @@ fn documents(
         && left.has_several_lines()
         && right.has_several_lines()
     {
-        return json::compare(&left, &right, options).or_else(|| Some(formatting()));
+        // A line that is not JSON makes raw bytes of the whole body: there, formatting counts.
+        let found = json::compare(&left, &right, options);
+        let raw = left.has_raw_line() || right.has_raw_line();
+        return match found.filter(|mismatch| mismatch.cause.counts() || !raw) {
+            None if raw => Some(bytes(a, a_type, b, b_type, options)),
+            found => found.or_else(|| Some(formatting())),
+        };
     }
     if left.is_some() != right.is_some() {
         return Some(unreadable(Cause::NotJson, (a, left), (b, right)));
@@ -184,18 +191,12 @@ fn content_type(a: Option<&str>, b: Option<&str>) -> Option<Mismatch> {
     (!same).then(|| Mismatch::new(Cause::ContentType, None, a, b))
 }
 
-/// `type/subtype` of a header that can be parsed.
-fn media_type(header: Option<&str>) -> Option<Cow<'_, str>> {
-    Some(ContentType::parse(header?).ok()?.media_type())
+/// `type/subtype` of a header.
+fn media_type(header: Option<&str>) -> Option<String> {
+    header.map(|header| body::media_type(Some(header)))
 }
 
 /// The boundary of a header that can be parsed.
 fn boundary(header: &str) -> Option<Cow<'_, [u8]>> {
     ContentType::parse(header).ok()?.boundary().ok()
-}
-
-/// Whether a body begins as JSON does.
-fn is_json_like(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }

@@ -241,6 +241,12 @@ impl<'a> Tree<'a> {
         self.kind(self.root) == Kind::Lines && self.members(self.root).len() > 1
     }
 
+    /// Whether it was read from JSON lines and one of them is not JSON.
+    pub(super) fn has_raw_line(&self) -> bool {
+        self.kind(self.root) == Kind::Lines
+            && self.members(self.root).iter().any(|line| self.kind(line.node) == Kind::Raw)
+    }
+
     pub(super) fn root(&self) -> u32 {
         self.root
     }
