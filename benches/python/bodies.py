@@ -22,7 +22,7 @@ def prose(size: int, seed: int = 1) -> str:
     length = 0
     while length < size:
         sentence = " ".join(rng.choices(_WORDS, k=rng.randint(5, 18))).capitalize()
-        ending = rng.choice((". ", ". ", ". ", ": \"ok\". ", "?\n", ".\n\n- "))
+        ending = rng.choice((". ", ". ", ". ", ': "ok". ', "?\n", ".\n\n- "))
         pieces.append(sentence + ending)
         length += len(sentence) + len(ending)
     return "".join(pieces)[:size]
