@@ -1,5 +1,6 @@
 //! What is thrown at the core: bodies of every kind, mutated; each input follows from its number alone.
 
+use llm_vcr::body::{self, Kind, Rules};
 use llm_vcr::media::{MediaType, placeholder};
 use serde_json::Value;
 
@@ -62,7 +63,8 @@ struct Seed {
 
 /// Where inputs come from.
 pub struct Inputs {
-    seeds: Vec<Seed>,
+    /// By the kind of body, for most seeds are mere text.
+    seeds: Vec<(Kind, Vec<Seed>)>,
     texts: Vec<String>,
 }
 
@@ -167,6 +169,22 @@ const TOKENS: [&[u8]; 97] = [
     b"&",
 ];
 
+/// What may stand between two values or members.
+const VALUES: [&str; 12] = [
+    "1,",
+    "null,",
+    "\"\",",
+    "[],",
+    "{},",
+    "[[1,-0.5e-7],{\"b\":[]}],",
+    "\"a\":1,",
+    "\"\\u0061\":2,",
+    "\"\\ud83d\\ude00\":\"\\u0000\\/\",",
+    "\"z\":{\"y\":[true,false],\"x\":{}},",
+    "\n",
+    " \t\r\n",
+];
+
 const TYPES: [&str; 12] = [
     "application/json",
     "application/json; charset=utf-8",
@@ -197,8 +215,14 @@ impl Inputs {
         for vectors in VECTORS {
             inputs.gather(&serde_json::from_str(vectors).expect("vectors are JSON"), None);
         }
-        assert!(inputs.seeds.len() > 500 && inputs.texts.len() > 500, "the vectors are all read");
         inputs.with_media();
+        inputs.seed(b"event: delta\ndata: {\"a\":1}\n\ndata: [DONE]\n\n".to_vec(), Some("text/event-stream"));
+        inputs.seed(
+            b"grant_type=x&client_secret=hunter2hunter2&a=%22".to_vec(),
+            Some("application/x-www-form-urlencoded"),
+        );
+        let count: usize = inputs.seeds.iter().map(|(_, seeds)| seeds.len()).sum();
+        assert!(count > 500 && inputs.texts.len() > 500 && inputs.seeds.len() == 8, "vectors of every kind");
         inputs
     }
 
@@ -229,7 +253,17 @@ impl Inputs {
     }
 
     fn seed(&mut self, body: Vec<u8>, content_type: Option<&str>) {
-        self.seeds.push(Seed { body, content_type: content_type.map(str::to_owned) });
+        let (_, kind) = body::canonical(&body, content_type, &Rules::default(), false);
+        let seed = Seed { body, content_type: content_type.map(str::to_owned) };
+        match self.seeds.iter_mut().find(|(of, _)| *of == kind) {
+            Some((_, seeds)) => seeds.push(seed),
+            None => self.seeds.push((kind, vec![seed])),
+        }
+    }
+
+    fn any(&self, random: &mut Random) -> &Seed {
+        let (_, seeds) = random.pick(&self.seeds);
+        random.pick(seeds)
     }
 
     /// Bodies with files that are long enough to count by their digest, and with what stands for such files.
@@ -280,7 +314,7 @@ impl Inputs {
         let (body, content_type) = if random.one_in(12) {
             (noise(&mut random), None)
         } else {
-            let seed = random.pick(&self.seeds);
+            let seed = self.any(&mut random);
             let body =
                 if random.one_in(20) { seed.body.clone() } else { self.mutated(&mut random, seed.body.clone(), most) };
             (body, seed.content_type.clone())
@@ -293,7 +327,8 @@ impl Inputs {
         };
         let other = match random.below(8) {
             0 => body.clone(),
-            1 => random.pick(&self.seeds).body.clone(),
+            1 => self.any(&mut random).body.clone(),
+            2 | 3 => respelled(&mut random, &body),
             _ => self.mutated(&mut random, body.clone(), most),
         };
         let texts = [self.text(&mut random), self.text(&mut random), self.text(&mut random)];
@@ -306,7 +341,12 @@ impl Inputs {
     }
 
     fn mutated(&self, random: &mut Random, mut body: Vec<u8>, most: usize) -> Vec<u8> {
-        for _ in 0..=random.below(4) + random.below(2) * random.below(12) {
+        let times = match random.below(8) {
+            0 => random.below(16),
+            1..=3 => 1 + random.below(4),
+            _ => 1,
+        };
+        for _ in 0..times {
             self.mutate(random, &mut body);
             body.truncate(most);
         }
@@ -315,13 +355,18 @@ impl Inputs {
 
     /// One change, anywhere.
     fn mutate(&self, random: &mut Random, body: &mut Vec<u8>) {
-        let at = random.below(body.len() + 1);
+        let mut at = random.below(body.len() + 1);
+        if random.one_in(2) {
+            // Where one value, member or line ends and the next begins, a change is more often read than refused.
+            at += body[at..].iter().position(|byte| b":,[{}]\"\n".contains(byte)).map_or(0, |found| found + 1);
+        }
         let end = at + random.below((body.len() - at).min(64) + 1);
         match random.below(12) {
             0 if at < body.len() => body[at] ^= 1 << random.below(8),
             1 if at < body.len() => body[at] = random.byte(),
             2 if at < body.len() => body[at] = random.pick(&TOKENS)[0],
-            3..=5 => drop(body.splice(at..at, random.pick(&TOKENS).iter().copied())),
+            3 | 4 => drop(body.splice(at..at, random.pick(&TOKENS).iter().copied())),
+            5 => drop(body.splice(at..at, random.pick(&VALUES).bytes())),
             6 => drop(body.drain(at..end)),
             7 => body.truncate(at),
             8 => {
@@ -330,7 +375,7 @@ impl Inputs {
                 body.splice(at..at, repeated);
             }
             9 => {
-                let seed = &random.pick(&self.seeds).body;
+                let seed = &self.any(random).body;
                 let from = random.below(seed.len() + 1);
                 let to = from + random.below(seed.len() - from + 1);
                 body.splice(at..end, seed[from..to].iter().copied());
@@ -349,6 +394,35 @@ fn mutated_text(inputs: &Inputs, random: &mut Random, text: &str) -> String {
     let mut bytes = inputs.mutated(random, text.as_bytes().to_vec(), 200);
     bytes.truncate(200);
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The same JSON in other letters: white space around what separates, and characters as escapes. Of anything else, whatever it becomes.
+pub fn respelled(random: &mut Random, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 64);
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut digits = 0;
+    for &byte in body {
+        if escaped && byte == b'u' {
+            digits = 5;
+        }
+        match byte {
+            _ if digits > 0 => digits -= 1,
+            b'"' if !escaped => in_string = !in_string,
+            b'/' if in_string && !escaped && random.one_in(4) => out.push(b'\\'),
+            b'a'..=b'z' if in_string && !escaped && random.one_in(40) => {
+                out.extend_from_slice(format!("\\u{byte:04X}").as_bytes());
+                continue;
+            }
+            b'{' | b'}' | b'[' | b']' | b':' | b',' if !in_string && random.one_in(4) => {
+                out.extend_from_slice(random.pick(&[" ", "\n\t", "\r "]).as_bytes());
+            }
+            _ => {}
+        }
+        escaped = in_string && !escaped && byte == b'\\';
+        out.push(byte);
+    }
+    out
 }
 
 /// Nothing but chance: bytes, or tokens in any order.
