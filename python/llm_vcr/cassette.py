@@ -185,7 +185,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 self._reserved.add(turn.index)
                 request._llm_vcr_turn = turn
                 return True
-            if not getattr(request, "_llm_vcr_counted", False):
+            # For a redirect, vcrpy's aiohttp stub asks about stored requests in turn: no client made those.
+            if not getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
                 request._llm_vcr_counted = True
                 if self.write_protected:
                     self.counts.refused += 1
