@@ -29,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(row.flag, dest=row.ini, nargs="?", const="auto", default=None, help=row.help)
         else:
             group.addoption(row.flag, dest=row.ini, default=None, help=row.help)
-    group.addoption("--llm-vcr-verbose", action="store_true", default=False, help="name the verdict of every test in the summary")
+    group.addoption(
+        "--llm-vcr-verbose", action="store_true", default=False, help="the verdict of every test, beside PASSED and in the summary"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)"
         )
+    if config.getoption("llm_vcr_verbose"):
+        config.option.verbose = max(config.option.verbose, 1)
     from llm_vcr.pytest_plugin.session import Session
 
     config.pluginmanager.register(Session(config, chosen), "llm_vcr_session")
