@@ -42,6 +42,7 @@ class Session:
         self._settings = settings
         self._attempt: Attempt | None = None
         self._began = False
+        self._finished = False
         self._marking = Marking(config, settings)
         self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
         self._failures: list[str] = []
@@ -132,6 +133,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand over to the controller, or, as the controller, decide whether the run fails."""
+        self._finished = True
         self._take_outside_calls("after the last test")
         if self._workerinput is not None:
             self._config.workeroutput["llm_vcr_outside"] = self._summary.outside  # type: ignore[attr-defined]  # xdist's
@@ -279,7 +281,8 @@ class Session:
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
         """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``."""
         status = yield
-        if report.when != "call" or (told := _told(report)) is None:
+        # The lines of pytest's own summary are read by tools: those stay as they are.
+        if report.when != "call" or self._finished or (told := _told(report)) is None:
             return status
         category, letter, word = status
         verdict = Verdict.parse(told).verdict

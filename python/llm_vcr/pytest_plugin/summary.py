@@ -80,10 +80,8 @@ class Summary:
     def _notes(self) -> Counter[str]:
         return Counter(note for one in self.verdicts.values() for note in one.notes)
 
-    def show(
-        self, terminal: pytest.TerminalReporter, failures: Sequence[str], skipped: Mapping[str, list[str]], hints: Sequence[str]
-    ) -> None:
-        """Write the section; ``failures`` are why the run fails, ``skipped`` the tests that were left alone by reason."""
+    def show(self, terminal: pytest.TerminalReporter, failures: Sequence[str], hints: Sequence[str]) -> None:
+        """Write the section; ``failures`` are why the run fails, ``hints`` what the user should know of the settings."""
         if not self.worth_telling and not failures and not hints:
             return
         data = self.data()
