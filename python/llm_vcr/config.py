@@ -255,6 +255,8 @@ class Setting:
     parse: Callable[[str], Any]
     help: str
     many: bool = False
+    commas: bool = True
+    """Of many: several may stand on one line, with commas between them."""
     whole_run: bool = False
     """It cannot differ from test to test, so a marker cannot set it."""
 
@@ -279,7 +281,7 @@ class Setting:
         Raises:
             ConfigError: naming ``where``, the value and what was expected.
         """
-        items = _items(value) if self.many else [value]
+        items = _items(value, commas=self.commas) if self.many else [value]
         try:
             parsed = [self.parse(_text(item)) for item in items]
         except ValueError as error:
@@ -287,10 +289,12 @@ class Setting:
         return tuple(parsed) if self.many else parsed[0]
 
 
-def _items(value: object) -> list[object]:
+def _items(value: object, *, commas: bool) -> list[object]:
     if isinstance(value, str):
-        return [part.strip() for part in re.split(r"[\n,]" if "\n" not in value else r"\n", value) if part.strip()]
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+        return [part.strip() for part in re.split(r"[\n,]" if commas else r"\n", value) if part.strip()]
+    if isinstance(value, list | tuple | set | frozenset):
+        return [part for one in value for part in (_items(one, commas=commas) if isinstance(one, str) else [one])]
+    return [value]
 
 
 def _text(value: object) -> str:
@@ -310,8 +314,14 @@ TABLE: Mapping[str, Setting] = {
         Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL", whole_run=True),
         Setting("ttl", _duration, "how long an episode is fresh; files never expire by default"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),
-        Setting("ignore", _path, "JSON paths that do not count when bodies are compared", many=True),
-        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True),
+        Setting("ignore", _path, "JSON paths that do not count when bodies are compared, one a line", many=True, commas=False),
+        Setting(
+            "mask",
+            _pattern,
+            "patterns that are masked when there is no exact match, beside uuids and times, one a line",
+            many=True,
+            commas=False,
+        ),
         Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),

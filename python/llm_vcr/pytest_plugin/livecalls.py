@@ -14,6 +14,7 @@ import functools
 import os
 import sys
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -185,19 +186,24 @@ def _watch_loops(calls: LiveCalls, module: Any) -> None:
     calls._patch(module.BaseEventLoop, "getaddrinfo", make)
 
 
+def _nothing() -> None:
+    """What a weak reference to nothing would say."""
+
+
 def _watch_http_client(calls: LiveCalls, module: Any) -> None:
     """urllib, urllib3, requests and botocore: what they ask on a connection that is there already. Its first call was seen by its name."""
 
     def make(original: Any) -> Any:
         def putrequest(connection: Any, *arguments: Any, **keywords: Any) -> Any:
             sock = connection.sock
-            if sock is not None and getattr(connection, _CONNECTION_SEEN, None) is sock:
+            known = getattr(connection, _CONNECTION_SEEN, None)
+            if sock is not None and known is not None and known() in (sock, None):
                 host = getattr(connection, "_tunnel_host", None) or connection.host
                 if why := calls._see(host, "http.client"):
                     raise LiveCallRefusedError(why)
-            result = original(connection, *arguments, **keywords)
-            setattr(connection, _CONNECTION_SEEN, connection.sock)
-            return result
+            # Nothing to refer to: it will connect for this request, and whatever it then has is used again by the next one.
+            setattr(connection, _CONNECTION_SEEN, _nothing if sock is None else weakref.ref(sock))
+            return original(connection, *arguments, **keywords)
 
         return putrequest
 
