@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -200,13 +201,20 @@ def _boolean(text: str) -> bool:
 
 
 def _store(text: str) -> str:
-    scheme = urlsplit(text).scheme if ":" in text else text
+    scheme = text.partition(":")[0]
     known = ("file", "redis", "rediss", "unix", "redis+cluster", "redis+sentinel")
     if scheme not in known:
         raise ValueError(f"a store: file, file:DIR, or a URL with the scheme {', '.join(known[1:])}" + nearest(scheme, known))
-    if scheme.startswith("redis") and not urlsplit(text).netloc:
+    if scheme.startswith("redis") and not _url_host(text):
         raise ValueError(f"a URL with a host, such as {scheme}://localhost:6379/0")
     return text
+
+
+def _url_host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # half an IPv6 address
+        return None
 
 
 def _path(text: str) -> str:
@@ -230,7 +238,7 @@ def _pattern(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if "/" in text or " " in text or not text:
+    if not re.fullmatch(r"[^/\s:]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", text):
         raise ValueError("host names without scheme, port or path, where * stands for any characters")
     return text.lower()
 
@@ -255,8 +263,8 @@ class Setting:
     parse: Callable[[str], Any]
     help: str
     many: bool = False
-    commas: bool = True
-    """Of many: several may stand on one line, with commas between them."""
+    lines: bool = False
+    """Several stand on lines of their own: a comma is part of a value."""
     whole_run: bool = False
     """It cannot differ from test to test, so a marker cannot set it."""
 
@@ -281,23 +289,28 @@ class Setting:
         Raises:
             ConfigError: naming ``where``, the value and what was expected.
         """
-        items = _items(value, commas=self.commas) if self.many else [value]
+        items = self._items(value) if self.many else [value]
         try:
             parsed = [self.parse(_text(item)) for item in items]
         except ValueError as error:
-            raise ConfigError(where, value, str(error)) from None
+            raise ConfigError(where, _without_password(value), str(error)) from None
         return tuple(parsed) if self.many else parsed[0]
 
+    def _items(self, value: object) -> list[object]:
+        if isinstance(value, str):
+            return [part.strip() for part in re.split("\n" if self.lines or "\n" in value else ",", value) if part.strip()]
+        return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
 
-def _items(value: object, *, commas: bool) -> list[object]:
-    if isinstance(value, str):
-        return [part.strip() for part in re.split(r"[\n,]" if commas else r"\n", value) if part.strip()]
-    if isinstance(value, list | tuple | set | frozenset):
-        return [part for one in value for part in (_items(one, commas=commas) if isinstance(one, str) else [one])]
-    return [value]
+
+def _without_password(value: object) -> object:
+    from llm_vcr import _core
+
+    return _core.redact_uri(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -314,14 +327,8 @@ TABLE: Mapping[str, Setting] = {
         Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL", whole_run=True),
         Setting("ttl", _duration, "how long an episode is fresh; files never expire by default"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),
-        Setting("ignore", _path, "JSON paths that do not count when bodies are compared, one a line", many=True, commas=False),
-        Setting(
-            "mask",
-            _pattern,
-            "patterns that are masked when there is no exact match, beside uuids and times, one a line",
-            many=True,
-            commas=False,
-        ),
+        Setting("ignore", _path, "JSON paths that do not count when bodies are compared", many=True),
+        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True, lines=True),
         Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
@@ -372,8 +379,11 @@ def read(
 def _reject_misspelt(environment: Mapping[str, str]) -> None:
     known = tuple(row.env for row in TABLE.values()) + _OTHER_NAMES
     for name, value in environment.items():
-        if name.startswith("LLM_VCR_") and name not in known and (near := difflib.get_close_matches(name, known, 1, 0.85)):
-            raise ConfigError(name, value, f"no such setting; did you mean {near[0]}?")
+        if not name.startswith("LLM_VCR_") or name in known:
+            continue
+        row = TABLE.get(name.removeprefix("LLM_VCR_").lower())
+        if near := [row.env] if row else difflib.get_close_matches(name, known, 1, 0.85):
+            raise ConfigError(name, _without_password(value), f"no such setting; did you mean {near[0]}?")
 
 
 def lookup(name: str, where: str | None = None) -> Setting:

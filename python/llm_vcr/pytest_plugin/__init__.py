@@ -40,7 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         _reject_unknown(config)
         chosen = settings.read(
-            ini={name: value for name, row in settings.TABLE.items() if (value := config.getini(row.ini))},
+            # As text, so that several may stand on one line as they do on the command line.
+            ini={
+                name: "\n".join(value) if row.many else value for name, row in settings.TABLE.items() if (value := config.getini(row.ini))
+            },
             flags={name: value for name, row in settings.TABLE.items() if (value := config.getoption(row.ini, None)) is not None},
         )
     except ConfigError as error:
