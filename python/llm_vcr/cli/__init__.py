@@ -23,6 +23,9 @@ _COMMANDS = {
     "scan": "scan",
     "doctor": "doctor",
     "clear": "clear",
+    "normalize": "normalize",
+    "prune": "prune",
+    "dedupe": "dedupe",
 }
 
 

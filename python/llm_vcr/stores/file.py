@@ -78,6 +78,14 @@ class FileStore:
             self._seen[cassette_id] = _signature(path)
         return MergeResult(kept=len(merged.episodes), from_others=len(others))
 
+    def overwrite(self, cassette_id: str, record: CassetteRecord) -> None:
+        """Put ``record`` in the place of whatever is there, be it readable or not."""
+        path = self.path(cassette_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            _write(path, codec.encode(record, self._serializer).encode("utf-8", "surrogatepass"))
+            self._seen[cassette_id] = _signature(path)
+
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""
         try:
