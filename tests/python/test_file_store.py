@@ -251,12 +251,12 @@ def test_a_bad_file_is_told_and_left_as_it_is(tmp_path: Path, what: str, data: b
 
 def test_a_file_that_went_bad_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    with (
-        pytest.warns(NotSavedWarning, match=r"a\.yaml was not saved.*CassetteFileError.*line 1"),
-        llm_vcr.VCR().use_cassette(path) as cassette,
-    ):
-        keep(cassette, "one")
-        path.write_bytes(b"somebody's notes")
+    opened = llm_vcr.VCR().use_cassette(path)
+    cassette = opened.__enter__()
+    keep(cassette, "one")
+    path.write_bytes(b"somebody's notes")
+    with pytest.warns(NotSavedWarning, match=r"a\.yaml was not saved.*CassetteFileError.*line 1"):
+        opened.__exit__(None, None, None)
     assert path.read_bytes() == b"somebody's notes"
     assert not cassette.saved
 
@@ -266,8 +266,10 @@ def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
     with pytest.raises(CassetteFileError, match="cannot be read"), llm_vcr.VCR().use_cassette(tmp_path / "a.yaml"):
         pytest.fail("a directory was opened")
     (tmp_path / "b").write_text("a file where a folder should be")
-    with pytest.warns(NotSavedWarning, match="was not saved"), llm_vcr.VCR().use_cassette(tmp_path / "b" / "c.yaml") as cassette:
-        keep(cassette, "one")
+    opened = llm_vcr.VCR().use_cassette(tmp_path / "b" / "c.yaml")
+    keep(opened.__enter__(), "one")
+    with pytest.warns(NotSavedWarning, match="was not saved"):
+        opened.__exit__(None, None, None)
 
 
 def test_a_byte_order_mark_is_no_defect(tmp_path: Path) -> None:
