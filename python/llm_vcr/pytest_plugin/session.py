@@ -45,6 +45,8 @@ class Session:
         self._finished = False
         self._marking = Marking(config, settings)
         self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
+        self._shown: dict[str, str] = {}
+        """The verdicts that stand beside an outcome, as foreseen after the call."""
         self._failures: list[str] = []
         self._keys = SuppliedKeys()
         # Only a worker of xdist has it.
@@ -279,17 +281,21 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
-        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``."""
+        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
         status = yield
         # The lines of pytest's own summary are read by tools: those stay as they are.
-        if report.when != "call" or self._finished or (told := _told(report)) is None:
+        if self._config.option.verbose < 1 or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
             return status
-        category, letter, word = status
         verdict = Verdict.parse(told).verdict
+        if report.when == "call":
+            self._shown[report.nodeid] = verdict
+        elif report.when != "teardown" or self._shown.pop(report.nodeid, verdict) == verdict:
+            return status
         if verdict == "UNMARKED:NO_TRAFFIC":
             return status
+        category, letter, word = status
         text, markup = word if isinstance(word, tuple) else (word, None)
-        text = f"{text} {verdict}"
+        text = f"{text} {verdict}".strip()
         return category, letter, (text, markup) if markup is not None else text
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
