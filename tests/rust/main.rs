@@ -1,6 +1,9 @@
 //! The core's tests: one binary, one module for each module of the core.
 
+mod diff;
 mod json;
+mod json_media;
 mod media;
 mod multipart;
+mod secrets;
 mod volatile;
