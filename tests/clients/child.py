@@ -136,7 +136,7 @@ def cassette(case: Case, options: argparse.Namespace) -> Iterator[tuple[Any, Cal
         case "ours":
             import llm_vcr
 
-            configured = llm_vcr.VCR(record_mode=mode, credential="role", **{**case.options, **case.settings})
+            configured = llm_vcr.VCR(record_mode=mode, **{**case.options, **case.settings})
             with configured.use_cassette(path) as opened:
                 yield opened, lambda: opened.counts.live + opened.counts.refused
         case "stock":

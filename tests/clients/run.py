@@ -84,7 +84,7 @@ def judge(client: str, name: str, first: dict[str, Any], second: dict[str, Any])
     if "error" in second:
         return verdict("breaks on replay", second.get("trace", ""))
     if first["answer"] != second["answer"]:
-        return verdict("wrong answer", f"recorded {_short(first['answer'])}\nreplayed {_short(second['answer'])}")
+        return verdict("wrong answer", _difference(first["answer"], second["answer"]))
     return verdict(REPLAYS)
 
 
@@ -108,7 +108,14 @@ def cause_of(text: str) -> str:
 
 def _short(answer: Any) -> str:
     text = json.dumps(answer, ensure_ascii=False)
-    return text if len(text) < 3000 else f"{text[:3000]} …"
+    return text if len(text) < 500 else f"{text[:500]} …"
+
+
+def _difference(recorded: Any, replayed: Any) -> str:
+    one, other = (json.dumps(answer, ensure_ascii=False) for answer in (recorded, replayed))
+    at = next((index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = max(0, at - 150)
+    return f"recorded … {one[start : at + 150]} …\nreplayed … {other[start : at + 150]} …"
 
 
 def _child(client: str, layer: Layer, phase: str, port: int, log: Path, folder: Path, only: str) -> dict[str, Any]:
@@ -135,7 +142,9 @@ def environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("LLM_VCR_") and not name.lower().endswith("_proxy") and not name.endswith(("_API_KEY", "_TOKEN", "_BASE_URL"))
+        if not name.startswith("LLM_VCR_")
+        and not name.lower().endswith("_proxy")
+        and not name.endswith(("_API_KEY", "_TOKEN", "_BASE_URL"))
     }
     return {
         **kept,
