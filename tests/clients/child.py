@@ -91,9 +91,8 @@ def one(case: Case, watch: Watch, call: Callable[[Function, str], Any], options:
     connects, answered = watch.connects, watch.answered()
     watch.refusals.clear()
     result: dict[str, Any] = {"negatives": {}}
-    opened: Any = None
     try:
-        with cassette(case, options) as (opened, missed):
+        with cassette(case, options) as (_, missed):
             try:
                 with limit(60):
                     result["answer"] = call(case.function, url)
@@ -104,7 +103,7 @@ def one(case: Case, watch: Watch, call: Callable[[Function, str], Any], options:
                 result["refusals"] = list(watch.refusals)
             for negative in case.negatives if options.phase == "replay" else ():
                 result["negatives"][negative.name] = {"cause": negative.cause, **refused(negative.function, url, watch, call)}
-    except BaseException as error:  # whatever it is, the next case is another one
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the next case is another one
         result["error"] = "".join(traceback.format_exception_only(error))[-2000:]
         result["trace"] = "".join(traceback.format_exception(error))[-6000:]
     return result
@@ -118,7 +117,7 @@ def refused(function: Function, url: str, watch: Watch, call: Callable[[Function
     try:
         with limit(60):
             result["answer"] = call(function, url)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - what a refusal becomes is the client's choice
         result["error"] = "".join(traceback.format_exception_only(error))[-500:]
     result["refusals"] = list(watch.refusals)
     result["connects"] = watch.connects - connects

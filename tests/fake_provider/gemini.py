@@ -98,7 +98,7 @@ class Gemini:
                 "state": "ACTIVE",
                 "source": "UPLOADED",
             }
-        return Reply.json({"file": entry}) if not entry["displayName"] is None else Reply.json({"file": _without_none(entry)})
+        return Reply.json({"file": _without_none(entry)})
 
     def _file(self, request: Request) -> Reply:
         name = request.path.removeprefix("/v1beta/")

@@ -36,10 +36,11 @@ from tests.fake_provider.cohere import Cohere
 from tests.fake_provider.encoding import encode
 from tests.fake_provider.exchange import BadRequest, Call, Provider, Reply, Request, Turn
 from tests.fake_provider.gemini import Gemini
+from tests.fake_provider.mistral import Mistral
 from tests.fake_provider.openai import OpenAI
 from tests.fake_provider.plain import Plain
 
-PROVIDERS: Final[tuple[Provider, ...]] = (Plain(), Bedrock(), Gemini(), Cohere(), Anthropic(), OpenAI())
+PROVIDERS: Final[tuple[Provider, ...]] = (Plain(), Bedrock(), Gemini(), Cohere(), Anthropic(), Mistral(), OpenAI())
 """In the order in which they are asked; the last one takes what nobody claims."""
 
 _FAIL = re.compile(rb"fail (once|twice|(\d+) times|always) with (\d{3})")

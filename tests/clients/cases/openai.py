@@ -488,9 +488,6 @@ client.case("openai.chat.sync.null")(lambda url: raw(url, body(',"stop":null')))
 client.case("openai.chat.sync.unicode")(lambda url: raw(url, body(text="Zürich"))).but("decomposed", cause="unicode")(
     lambda url: raw(url, body(text="Zu\u0308rich"))
 )
-client.case("openai.chat.sync.not_json")(lambda url: raw(url, '{"model": broken')).but("mended", cause="not-json")(
-    lambda url: raw(url, '{"model": "gpt-x"}')
-)
 
 
 # --- many calls

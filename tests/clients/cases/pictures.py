@@ -10,7 +10,7 @@ from tests.fake_provider import noise_png, tone_wav
 
 @functools.cache
 def picture(seed: int = 0, side: int = 16) -> bytes:
-    """A PNG of noise; 16 × 16 is about 800 bytes."""
+    """A PNG of noise; 16 by 16 is about 800 bytes."""
     return noise_png(side, side, random.Random(seed))
 
 
