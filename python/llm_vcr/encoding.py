@@ -19,22 +19,21 @@ def decoded(response: dict[str, Any]) -> dict[str, Any]:
     A body that is not compressed although its headers say so was decoded by the client already.
     """
     coding = (header(response.get("headers"), "content-encoding") or "").strip().lower()
-    if not coding:
+    data = (response.get("body") or {}).get("string")
+    if not coding or not isinstance(data, bytes):
         return response
     if coding != "zstd":
         result: dict[str, Any] = decode_response(response)
         return result
-    data = (response.get("body") or {}).get("string")
-    if isinstance(data, bytes) and data.startswith(_ZSTD_MAGIC):
+    if data.startswith(_ZSTD_MAGIC):
         decompress = _zstd()
         if decompress is None:
             return response
         data = decompress(data)
     gone = ("content-encoding", "content-length")
     headers = {name: values for name, values in response["headers"].items() if text(name).lower() not in gone}
-    if isinstance(data, bytes):
-        headers["content-length"] = [str(len(data))]
-    return {**response, "headers": headers, "body": {**(response.get("body") or {}), "string": data}}
+    headers["content-length"] = [str(len(data))]
+    return {**response, "headers": headers, "body": {**response["body"], "string": data}}
 
 
 def _zstd() -> Callable[[bytes], bytes] | None:

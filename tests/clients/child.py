@@ -92,7 +92,7 @@ def one(case: Case, watch: Watch, call: Callable[[Function, str], Any], options:
     watch.refusals.clear()
     result: dict[str, Any] = {"negatives": {}}
     try:
-        with cassette(case, options) as (_, missed):
+        with cassette(case, options) as (opened, missed):
             try:
                 with limit(60):
                     result["answer"] = call(case.function, url)
@@ -102,7 +102,11 @@ def one(case: Case, watch: Watch, call: Callable[[Function, str], Any], options:
                 result["connects"] = watch.connects - connects
                 result["refusals"] = list(watch.refusals)
             for negative in case.negatives if options.phase == "replay" else ():
-                result["negatives"][negative.name] = {"cause": negative.cause, **refused(negative.function, url, watch, call)}
+                result["negatives"][negative.name] = {
+                    "cause": negative.cause,
+                    **refused(negative.function, url, watch, call),
+                    "misses": [one.cause for one in getattr(opened, "misses", ())[-1:]],
+                }
     except BaseException as error:  # noqa: BLE001 - whatever it is, the next case is another one
         result["error"] = "".join(traceback.format_exception_only(error))[-2000:]
         result["trace"] = "".join(traceback.format_exception(error))[-6000:]

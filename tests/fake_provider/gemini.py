@@ -49,7 +49,7 @@ class Gemini:
         """An action of a model, or something about files."""
         if "x-goog-upload-command" in request.headers:
             return self._upload(request, turn)
-        if request.path.startswith("/v1beta/files/"):
+        if "/files/" in request.path:
             return self._file(request)
         if (match := _ACTION.fullmatch(request.path)) is None:
             raise BadRequest(f"Not found: {request.method} {request.path}", 404)
@@ -98,10 +98,12 @@ class Gemini:
                 "state": "ACTIVE",
                 "source": "UPLOADED",
             }
-        return Reply.json({"file": _without_none(entry)})
+        reply = Reply.json({"file": _without_none(entry)})
+        reply.headers["X-Goog-Upload-Status"] = "final"
+        return reply
 
     def _file(self, request: Request) -> Reply:
-        name = request.path.removeprefix("/v1beta/")
+        name = request.path.removeprefix("/v1beta/").removeprefix("/v1/")
         with self._lock:
             entry = self._files.pop(name, None) if request.method == "DELETE" else self._files.get(name)
         if entry is None:
