@@ -24,6 +24,7 @@ from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 
+from llm_vcr import _core
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
 from llm_vcr.miss import Miss, explain_miss
@@ -296,7 +297,41 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return _Turn(loaded[-1], again=True, masked=masked)
         return None
 
+    def find_requests_with_most_matches(self, request: Any) -> list[tuple[Any, list[str], list[tuple[str, str]]]]:
+        """The nearest episodes, with the matchers that agree, and those that do not with a text that begins with the cause.
+
+        What vcrpy tells in its refusal. Only the few that it shows are explained: that is dear for long bodies.
+        """
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return []
+        by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
+        for stored, _ in self.data:
+            failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]
+            by_failures.setdefault(len(failed), []).append((stored, failed))
+        if not by_failures or (fewest := min(by_failures)) == len(self._match_on):
+            return []
+        nearest = sorted(by_failures[fewest], key=lambda one: _in_common(prepared, one[0]), reverse=True)
+        return [
+            (
+                stored,
+                [one.__name__ for one in self._match_on if one not in failed],
+                [(one.__name__, _cause(one, prepared, stored) if number < _EXPLAINED else "") for one in failed],
+            )
+            for number, (stored, failed) in enumerate(nearest)
+        ]
+
+    def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
+        if matcher in _KEYS:
+            return bool(_KEYS[matcher](prepared) == _KEYS[matcher](stored))
+        return bool(_evaluate_matcher(matcher, prepared, stored)[0])
+
     # --- what the provider answered
+
+    def count_live(self, calls: int) -> None:
+        """Count calls that a client made without asking: to where a redirect led."""
+        with self._lock:
+            self.counts.live += calls
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
@@ -316,6 +351,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
+            _show(response, filters.as_played(response))
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
@@ -389,6 +425,12 @@ class _Turn:
     masked: bool
 
 
+def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
+    """Let the client that recorded an answer see it as it will be played. Only cookies stay: a login must work while it is recorded."""
+    cookies = {name: values for name, values in live["headers"].items() if text(name).lower() == "set-cookie"}
+    live.update(played, headers=played["headers"] | cookies)
+
+
 @dataclass(frozen=True)
 class _Refusal:
     """An answer of ours, in place of a provider's that must not be asked."""
@@ -411,6 +453,27 @@ def _redirect(request: Any, response: Any) -> str | None:
         return None
     location = header(response.get("headers"), "location")
     return _without_fragment(urljoin(request.uri, location)) if location else None
+
+
+_EXPLAINED = 3
+"""How many of the nearest episodes vcrpy's refusal shows."""
+
+
+def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
+    """Why a matcher does not agree, the cause as its first word."""
+    if matcher in _KEYS:
+        word = "method" if matcher is vcr_matchers.method else "url"
+        return f"{word}: {_KEYS[matcher](prepared)} != {_KEYS[matcher](stored)} (recorded)"
+    return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
+
+
+def _in_common(prepared: Request, stored: Any) -> int:
+    """How many bytes two bodies have in common at their beginning."""
+    mine, theirs = prepared._body, stored._body
+    if not isinstance(mine, bytes) or not isinstance(theirs, bytes):
+        return 0
+    at = _core.first_difference(mine, theirs)
+    return len(mine) if at is None else at
 
 
 def _without_fragment(uri: str) -> str:
