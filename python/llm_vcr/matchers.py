@@ -130,7 +130,8 @@ class Matchers:
         if not self.same_key(incoming, recorded):
             raise AssertionError(
                 f"credential: {self.role(incoming) or SESSION} != {self.role(recorded)} (recorded). "
-                "The answer was recorded with another API key: use that key, list the key in llm_vcr_placeholder_keys, or set llm_vcr_credential = ignore"
+                "The answer was recorded with another API key: use that key, list the key in llm_vcr_placeholder_keys, "
+                "or set llm_vcr_credential = ignore"
             )
 
     def _structured(self, members: frozenset[str], incoming: Any, recorded: Any) -> None:
