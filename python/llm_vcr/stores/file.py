@@ -46,12 +46,7 @@ class FileStore:
             return None
         except OSError as error:
             raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise CassetteFileError(str(path), line, "the file is not UTF-8") from error
-        return codec.decode(text, str(path), self._serializer)
+        return codec.read(data, str(path), self._serializer)
 
     def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:  # noqa: ARG002 - the protocol's
         """See `Store.merge`. Files never forget, so ``keep`` has no meaning here.
