@@ -39,8 +39,10 @@ class Serializer(Protocol):
 
 try:
     _Dumper: Any = yaml.CSafeDumper
+    _Loader: Any = yaml.CSafeLoader
 except AttributeError:  # PyYAML built without libyaml
     _Dumper = yaml.SafeDumper
+    _Loader = yaml.SafeLoader
 
 
 class _CassetteDumper(_Dumper):  # type: ignore[misc]  # one of two classes, chosen above
@@ -57,7 +59,13 @@ _NOT_LITERAL = re.compile(
 )
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
 def _represent_str(dumper: Any, text: str) -> yaml.Node:
+    if _SURROGATES.search(text):
+        # There is no YAML for those. aiohttp makes them of header bytes that are no UTF-8, which are Latin-1 (RFC 9110, section 5.5).
+        text = _SURROGATES.sub(lambda one: chr(ord(one[0]) - 0xDC00) if "\udc80" <= one[0] <= "\udcff" else "\ufffd", text)
     style = "|" if "\n" in text and not _NOT_LITERAL.search(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # type: ignore[no-any-return]
 
@@ -144,6 +152,8 @@ def _read_plain(data: bytes) -> CassetteRecord | None:
     version = tree.get("version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION or (tree.get("recorded_by") == WRITER and "recorded_at" not in tree):
         return None
+    if not isinstance(tree.get("metadata") or {}, dict):
+        return None
     episodes = []
     for one in tree["interactions"]:
         episode = _plain_episode(one)
@@ -153,24 +163,13 @@ def _read_plain(data: bytes) -> CassetteRecord | None:
     return _record(episodes, tree)
 
 
-_REQUEST_KEYS = {"method", "uri", "headers", "body"}
-
-
 def _plain_episode(one: Any) -> Episode | None:
     """An interaction as an episode, if it is made of exactly what vcrpy writes today."""
-    if not isinstance(one, dict):
+    if _problem(one):
         return None
-    request, response = one.get("request"), one.get("response")
-    if not isinstance(request, dict) or not isinstance(response, dict) or request.keys() != _REQUEST_KEYS:
-        return None
+    request, response = one["request"], one["response"]
     headers, body = request["headers"], request["body"]
-    if not isinstance(headers, dict) or not isinstance(request["uri"], str) or not (body is None or isinstance(body, bytes)):
-        return None
-    answer = response.get("body")
-    if "status_code" in response or "status" not in response or "headers" not in response or not isinstance(answer, dict):
-        return None
-    string = answer.get("string")
-    if not (string is None or isinstance(string, bytes)):
+    if "status_code" in response or request.keys() != _REQUEST.keys() or not (body is None or isinstance(body, bytes)):
         return None
     plain = {}
     for name, values in headers.items():
@@ -212,19 +211,18 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
         )
     if data.get("recorded_by") == WRITER and "recorded_at" not in data:
         raise CassetteFileError(path, _last_line(text), "the file ends too early: its last key, `recorded_at`, is missing")
-    for number, one in enumerate(data["interactions"]):
-        _check(one, number, text, path)
-    requests, responses, *_ = deserialize("", SimpleNamespace(deserialize=lambda _: data))
+    metadata = data.get("metadata") or {}
+    if not isinstance(metadata, Mapping):
+        raise CassetteFileError(path, _line_of(text, "metadata"), "metadata: expected a mapping")
     episodes = []
-    for number, (request, response) in enumerate(zip(requests, responses, strict=True)):
+    for number, one in enumerate(data["interactions"]):
+        if problem := _problem(one):
+            raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} {problem}")
         try:
-            body = read_body(request.body).data if request.body is not None else None
-        except UnsupportedBodyError as error:
-            raise CassetteFileError(
-                path, _line_of(text, number), f"the request body of interaction {number + 1} cannot be read: {error}"
-            ) from error
-        headers = {name: [value] for name, value in request.headers.items()}
-        episodes.append(Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response))
+            (request,), (response,) = deserialize("", SimpleNamespace(deserialize=lambda _, one=one: {"interactions": [one]}))
+            episodes.append(_episode(request, response))
+        except (UnsupportedBodyError, AttributeError, TypeError, ValueError, LookupError) as error:
+            raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} cannot be read: {error}") from error
     return _record(episodes, data)
 
 
@@ -237,33 +235,74 @@ def _record(episodes: list[Episode], data: Mapping[str, Any]) -> CassetteRecord:
     )
 
 
+def _episode(request: Any, response: Any) -> Episode:
+    body = read_body(request.body).data if request.body is not None else None
+    headers = {name: [value] for name, value in request.headers.items()}
+    return Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response)
+
+
+# libyaml's composer recurses on the C stack, without a limit: a deep nesting would end the process.
+_MAX_DEPTH = 500
+_LOOKS_DEEP = ("[" * 64, "{" * 64, "- " * 64, " " * 500)
+
+
+def _depth_of(text: str) -> int:
+    """How deep a YAML text is nested, counted up to `_MAX_DEPTH`."""
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > _MAX_DEPTH:
+            break
+    return deepest
+
+
 def _parse(text: str, path: str, serializer: Serializer) -> Any:
     if not text.strip():
         raise CassetteFileError(path, 1, "the file is empty")
     try:
+        if any(sign in text for sign in _LOOKS_DEEP) and _depth_of(text) > _MAX_DEPTH:
+            raise CassetteFileError(path, None, f"this cannot be read: nested more than {_MAX_DEPTH} levels deep")
         return serializer.deserialize(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise CassetteFileError(
             path, mark.line + 1 if mark else None, f"this is no valid YAML: {error.problem or error.context}"
         ) from error
-    except (yaml.YAMLError, ValueError, TypeError, LookupError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        # JSON tells the line; YAML's reader tells at which character it met one that may not be there.
         line = getattr(error, "lineno", None)
+        if line is None and isinstance(position := getattr(error, "position", None), int):
+            line = text.count("\n", 0, position) + 1
         raise CassetteFileError(path, line, f"this cannot be read: {error}") from error
 
 
-def _check(interaction: object, number: int, text: str, path: str) -> None:
-    """What vcrpy would stumble over with a bare KeyError."""
-    missing = [
-        part for part in ("request", "response") if not isinstance(interaction, Mapping) or not isinstance(interaction.get(part), Mapping)
-    ]
-    if not missing and isinstance(interaction, Mapping):
-        missing = [f"request.{key}" for key in ("method", "uri", "body", "headers") if key not in interaction["request"]]
-        # httpx cassettes from before vcrpy 6 have `status_code` and `content` instead; vcrpy still replays them.
-        if "status_code" not in interaction["response"]:
-            missing += [f"response.{key}" for key in ("status", "headers", "body") if key not in interaction["response"]]
+# What vcrpy would stumble over, at load or, worse, when the answer is played.
+_REQUEST = {"method": str, "uri": str, "headers": Mapping, "body": object}
+_RESPONSE = {"status": Mapping, "headers": Mapping, "body": Mapping | None}
+# httpx cassettes from before vcrpy 6; vcrpy still replays them.
+_OLD_RESPONSE = {"status_code": int, "headers": Mapping, "content": str | bytes}
+
+
+def _problem(interaction: object) -> str | None:
+    """What an interaction lacks, or has in a shape that cannot be."""
+    if not isinstance(interaction, Mapping):
+        return "lacks request, response"
+    request, response = (interaction.get(part) for part in ("request", "response"))
+    missing = [part for part, value in (("request", request), ("response", response)) if not isinstance(value, Mapping)]
+    if not isinstance(request, Mapping) or not isinstance(response, Mapping):
+        return f"lacks {', '.join(missing)}"
+    shapes = (("request", request, _REQUEST), ("response", response, _OLD_RESPONSE if "status_code" in response else _RESPONSE))
+    missing = [f"{part}.{key}" for part, value, shape in shapes for key in shape if key not in value]
     if missing:
-        raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} lacks {', '.join(missing)}")
+        return f"lacks {', '.join(missing)}"
+    wrong = [f"{part}.{key}" for part, value, shape in shapes for key, kind in shape.items() if not isinstance(value[key], kind)]
+    if not wrong and "status_code" not in response:
+        if not isinstance(response["status"].get("code"), int):
+            wrong.append("response.status.code")
+        if not isinstance((response["body"] or {}).get("string", b""), str | bytes | None):
+            wrong.append("response.body.string")
+    return f"has something else than expected in {', '.join(wrong)}" if wrong else None
 
 
 def _line_of(text: str, what: str | int) -> int | None:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ RecordMode = Literal["once", "new_episodes", "none", "all", "rewrite"]
 Media = Literal["shrink", "keep"]
 Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
+FailOn = Literal["MISS", "PARTIAL", "OVERFLOW", "LIVE_CALL", "STALE"]
 
 PROVIDER_HOSTS = (
     "api.openai.com",
@@ -148,6 +150,9 @@ class Settings:
     placeholder_keys: tuple[str, ...] = ()
     supply_keys: bool = True
     status: tuple[int, ...] = ()
+    max_live_calls: int | None = None
+    fail_on: tuple[FailOn, ...] = ()
+    report: str = "llm-vcr-report"
 
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Where each setting that is not a default came from, in the user's words."""
@@ -158,13 +163,14 @@ def _choice(kind: Any) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text not in options:
-            raise ValueError(f"one of {', '.join(options)}" + _nearest(text, options))
+            raise ValueError(f"one of {', '.join(options)}" + nearest(text, options))
         return text
 
     return parse
 
 
-def _nearest(word: str, known: tuple[str, ...]) -> str:
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """A question that names the known word nearest to a misspelt one, or nothing where none is near."""
     near = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -195,13 +201,20 @@ def _boolean(text: str) -> bool:
 
 
 def _store(text: str) -> str:
-    scheme = urlsplit(text).scheme if ":" in text else text
+    scheme = text.partition(":")[0]
     known = ("file", "redis", "rediss", "unix", "redis+cluster", "redis+sentinel")
     if scheme not in known:
-        raise ValueError(f"a store: file, file:DIR, or a URL with the scheme {', '.join(known[1:])}" + _nearest(scheme, known))
-    if scheme.startswith("redis") and not urlsplit(text).netloc:
+        raise ValueError(f"a store: file, file:DIR, or a URL with the scheme {', '.join(known[1:])}" + nearest(scheme, known))
+    if scheme.startswith("redis") and not _url_host(text):
         raise ValueError(f"a URL with a host, such as {scheme}://localhost:6379/0")
     return text
+
+
+def _url_host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # half an IPv6 address
+        return None
 
 
 def _path(text: str) -> str:
@@ -225,7 +238,7 @@ def _pattern(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if "/" in text or " " in text or not text:
+    if not re.fullmatch(r"[^/\s:]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", text):
         raise ValueError("host names without scheme, port or path, where * stands for any characters")
     return text.lower()
 
@@ -233,6 +246,12 @@ def _host(text: str) -> str:
 def _status(text: str) -> int:
     if not re.fullmatch(r"[1-5]\d\d", text):
         raise ValueError("HTTP status codes such as 401")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("a number of calls, 0 or more")
     return int(text)
 
 
@@ -244,6 +263,10 @@ class Setting:
     parse: Callable[[str], Any]
     help: str
     many: bool = False
+    lines: bool = False
+    """Several stand on lines of their own: a comma is part of a value."""
+    whole_run: bool = False
+    """It cannot differ from test to test, so a marker cannot set it."""
 
     @property
     def ini(self) -> str:
@@ -266,43 +289,59 @@ class Setting:
         Raises:
             ConfigError: naming ``where``, the value and what was expected.
         """
-        items = _items(value) if self.many else [value]
+        items = self._items(value) if self.many else [value]
         try:
             parsed = [self.parse(_text(item)) for item in items]
         except ValueError as error:
-            raise ConfigError(where, value, str(error)) from None
+            raise ConfigError(where, _without_password(value), str(error)) from None
         return tuple(parsed) if self.many else parsed[0]
 
+    def _items(self, value: object) -> list[object]:
+        if isinstance(value, str):
+            return [part.strip() for part in re.split("\n" if self.lines or "\n" in value else ",", value) if part.strip()]
+        return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
 
-def _items(value: object) -> list[object]:
-    if isinstance(value, str):
-        return [part.strip() for part in re.split(r"[\n,]" if "\n" not in value else r"\n", value) if part.strip()]
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+def _without_password(value: object) -> object:
+    from llm_vcr import _core
+
+    return _core.redact_uri(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 TABLE: Mapping[str, Setting] = {
     row.name: row
     for row in (
-        Setting("mode", _mode, "which tests get a cassette: auto (every one), marked, or off (the default)"),
-        Setting("paths", str, "with auto: only tests below these paths", many=True),
+        Setting("mode", _mode, "which tests get a cassette: auto (every one), marked, or off (the default)", whole_run=True),
+        Setting("paths", str, "with auto: only tests below these paths", many=True, whole_run=True),
         Setting(
             "record_mode", _choice(RecordMode), "vcrpy's record mode; new_episodes by default, none where CI is set and the store is files"
         ),
         Setting("record_hosts", _choice(RecordHosts), "what automatic marking records: providers (the default) or all"),
         Setting("provider_hosts", _host, "hosts that count as LLM providers beside the built-in table", many=True),
-        Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL"),
+        Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL", whole_run=True),
         Setting("ttl", _duration, "how long an episode is fresh; files never expire by default"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),
         Setting("ignore", _path, "JSON paths that do not count when bodies are compared", many=True),
-        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True),
+        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True, lines=True),
         Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
-        Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one"),
+        Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
+        Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
+        Setting(
+            "fail_on",
+            lambda text: _choice(FailOn)(text.upper()),
+            "verdicts that fail the run: MISS, PARTIAL, OVERFLOW, LIVE_CALL, STALE",
+            many=True,
+            whole_run=True,
+        ),
+        Setting("report", str, "folder of the JSON report below the root (llm-vcr-report), or off", whole_run=True),
     )
 }
 
@@ -340,8 +379,11 @@ def read(
 def _reject_misspelt(environment: Mapping[str, str]) -> None:
     known = tuple(row.env for row in TABLE.values()) + _OTHER_NAMES
     for name, value in environment.items():
-        if name.startswith("LLM_VCR_") and name not in known and (near := difflib.get_close_matches(name, known, 1, 0.85)):
-            raise ConfigError(name, value, f"no such setting; did you mean {near[0]}?")
+        if not name.startswith("LLM_VCR_") or name in known:
+            continue
+        row = TABLE.get(name.removeprefix("LLM_VCR_").lower())
+        if near := [row.env] if row else difflib.get_close_matches(name, known, 1, 0.85):
+            raise ConfigError(name, _without_password(value), f"no such setting; did you mean {near[0]}?")
 
 
 def lookup(name: str, where: str | None = None) -> Setting:
@@ -351,7 +393,7 @@ def lookup(name: str, where: str | None = None) -> Setting:
         ConfigError: where there is none, with the nearest name.
     """
     if name not in TABLE:
-        raise ConfigError(where or f"llm_vcr_{name}", "", f"a known setting, one of {', '.join(TABLE)}" + _nearest(name, tuple(TABLE)))
+        raise ConfigError(where or f"llm_vcr_{name}", "", f"a known setting, one of {', '.join(TABLE)}" + nearest(name, tuple(TABLE)))
     return TABLE[name]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -92,7 +91,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
             return request
         body = getattr(request, "_body", None)
         # vcrpy keeps an iterator's chunks as a list, which by itself would be JSON.
-        made = cls(request.method, request.uri, body if type(body) is bytes else request.body, copy.copy(request.headers))
+        made = cls(request.method, request.uri, body if type(body) is bytes else request.body, dict(request.headers.items()))
         # vcrpy has read a file to its end before we see it; an empty one was consumed by whoever sent it before.
         made.consumed = made.consumed or (bool(getattr(request, "_was_file", False)) and not body)
         return made
@@ -109,6 +108,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
 
     @body.setter
     def body(self, value: Any) -> None:
+        self.unsupported = None
         if value is not None and type(value) is not bytes:
             try:
                 value = read_body(value).data
