@@ -51,12 +51,7 @@ class FileStore:
             return None
         except OSError as error:
             raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise CassetteFileError(str(path), line, "the file is not UTF-8") from error
-        record = codec.decode(text, str(path), self._serializer)
+        record = codec.read(data, str(path), self._serializer)
         self._seen[cassette_id] = (signature, record)
         return record
 
