@@ -26,6 +26,8 @@ _COMMANDS = {
     "normalize": "normalize",
     "prune": "prune",
     "dedupe": "dedupe",
+    "export": "export",
+    "import": "import_",
 }
 
 

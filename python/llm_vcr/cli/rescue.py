@@ -45,11 +45,11 @@ def _construct(loader: Any, suffix: str, node: yaml.Node) -> Any:
     return _Object(name, state)
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Safe: it makes nothing but plain data and `_Object`."""
 
 
-_Loader.add_multi_constructor(_PYTHON, _construct)
+Loader.add_multi_constructor(_PYTHON, _construct)
 
 
 def load(text: str, path: str) -> CassetteRecord:
@@ -59,7 +59,7 @@ def load(text: str, path: str) -> CassetteRecord:
         CassetteFileError: where even so it cannot be read.
     """
     try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - the loader above is a safe one
+        data = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader above is a safe one
     except yaml.YAMLError as error:
         raise CassetteFileError(path, None, f"this is no valid YAML: {error}") from error
     for number, one in enumerate(data.get("interactions") or [] if isinstance(data, Mapping) else [], 1):

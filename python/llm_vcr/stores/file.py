@@ -82,8 +82,8 @@ class FileStore:
         path = self.path(cassette_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
-            _write(path, codec.encode(record, self._serializer).encode("utf-8", "surrogatepass"))
-            self._seen[cassette_id] = _signature(path)
+            _write(path, codec.encode(record, self._serializer).encode("utf-8"))
+            self._seen.pop(cassette_id, None)
 
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""

@@ -38,11 +38,7 @@ def place(empty: Place) -> Place:
             b"--llm-vcr-boundary--\r\n",
         ]
     )
-    empty.put(
-        IMAGE,
-        episode(
-            uri="https://api.openai.com/v1/images/edits", headers={"content-type": ["multipart/form-data; boundary=llm-vcr-boundary"]}, body=form,
-            answer_body=png, answer_type="image/png",
-        ),
-    )  # fmt: skip
+    kind = {"content-type": ["multipart/form-data; boundary=llm-vcr-boundary"]}
+    uri = "https://api.openai.com/v1/images/edits"
+    empty.put(IMAGE, episode(uri=uri, headers=kind, body=form, answer_body=png, answer_type="image/png"))
     return empty
