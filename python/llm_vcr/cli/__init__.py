@@ -28,6 +28,9 @@ _COMMANDS = {
     "dedupe": "dedupe",
     "export": "export",
     "import": "import_",
+    "record": "record",
+    "refresh": "refresh",
+    "demo": "demo",
 }
 
 

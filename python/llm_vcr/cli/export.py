@@ -12,6 +12,7 @@ from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.matchers import KEY_HEADER
 from llm_vcr.stores.base import CassetteRecord
+from llm_vcr.stores.file import FileStore
 
 
 @click.command("export")
@@ -26,6 +27,9 @@ def command(library: Library, folder: Path, pattern: str | None, *, force: bool)
     """
     written = []
     for cassette_id, record in library.records(pattern, "exporting"):
+        if _is_inside(library, cassette_id, folder):
+            # An earlier export into the project, whose files are cassettes too.
+            continue
         path = folder / Path(cassette_id.lstrip("/")).with_suffix(".yaml")
         if path.exists() and not force:
             raise click.UsageError(f"{path} is there already; --force writes over it")
@@ -39,6 +43,10 @@ def command(library: Library, folder: Path, pattern: str | None, *, force: bool)
     else:
         library.screen.line(f"exported {screen.many(len(written), 'cassette')} to {screen.escape(str(folder))}")
     library.end()
+
+
+def _is_inside(library: Library, cassette_id: str, folder: Path) -> bool:
+    return isinstance(library.store, FileStore) and folder.absolute() in library.store.path(cassette_id).absolute().parents
 
 
 def plain(record: CassetteRecord) -> str:

@@ -5,6 +5,7 @@ As a pytest plugin (``-p llm_vcr.cli.owners``) this module writes what it saw in
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import subprocess
@@ -90,3 +91,10 @@ def _told(item: pytest.Function) -> dict[str, object]:
 
 def _stem(name: str) -> str:
     return name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".json")
+
+
+def matches(nodeid: str, pattern: str) -> bool:
+    """Whether a test's id has ``pattern`` in it, or matches it as a glob. Brackets are a parameter's, not a glob's."""
+    if any(one in pattern for one in "*?"):
+        return fnmatch.fnmatchcase(nodeid, pattern.replace("[", "[[]"))
+    return pattern in nodeid

@@ -1,7 +1,7 @@
 """pytest-llm-vcr's YAML cassettes.
 
-It keeps JSON bodies parsed, every other body as null, and puts ``[REDACTED]`` wherever a name has "token" in it: ``max_tokens`` of a
-request, the whole usage of an answer. What was lost so cannot be given back.
+It keeps JSON bodies parsed, every other body and every answer that it did not read as null, and puts ``[REDACTED]`` wherever a name has
+"token" in it: ``max_tokens`` of a request, the whole usage of an answer. What was lost so cannot be given back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _unusable(one: Any) -> str | None:
     if one.get("streaming"):
         return None if one.get("chunks") else "its stream was not kept"
     if one.get("response_body") is None:
-        return "its answer was not kept (null): it was no JSON"
+        return "its answer was not kept (null)"
     if lost := _lost("", one["response_body"]):
         return f"[REDACTED] stands in the answer in place of {lost}: clients expect a number"
     return None

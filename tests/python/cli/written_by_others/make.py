@@ -50,8 +50,7 @@ plain = {name: value for name, value in chat.items() if name != "max_tokens"}
 client.post(PROVIDER + "/v1/chat/completions", json=dict(plain, stream=True), headers=key).raise_for_status()
 client.post(PROVIDER + "/v1/chat/completions", json=plain, headers=key).raise_for_status()
 client.get(PROVIDER + "/v1/models/gpt-4o", headers=key)
-files = {"file": ("a.wav", b"RIFF")}
-client.post(PROVIDER + "/v1/audio/transcriptions", files=files, data={"model": "whisper-1"}, headers=key).raise_for_status()
+client.post(PROVIDER + "/v1/chat/completions", content=b"no JSON", headers=key)
 cassette.save(Path("HERE/pytest-llm-vcr.yaml"))
 """
 
