@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urljoin
 
 from vcr import matchers as vcr_matchers
@@ -25,10 +26,14 @@ from vcr.record_mode import RecordMode
 
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
+from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
 from llm_vcr.stores import CassetteRecord
 from llm_vcr.vcr_request import Request
+
+MISSES = 20
+"""So many misses of a cassette are explained; the others are counted."""
 
 
 @dataclass
@@ -51,6 +56,16 @@ class Counts:
     """Bodies kept with small media in place of the full ones."""
 
 
+class Spending(Protocol):
+    """Whoever counts the calls that cost money."""
+
+    def reserve(self, request: Request) -> str | None:
+        """Asked before a call is made: why it must not be, or ``None``, and then it counts as made."""
+
+    def settle(self, request: Request) -> None:
+        """Told when the answer to a reserved call has come."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """How a cassette behaves beyond what vcrpy's configuration can say."""
@@ -65,6 +80,11 @@ class Policy:
     """Record everything anew, and replace what was there only if the recording is kept."""
     on_open: Callable[[Cassette], None] | None = None
     """Called with each cassette that was opened."""
+    spending: Spending | None = None
+    """Asked before each call goes live."""
+    answer_refusals: bool = False
+    """A provider's client is given an answer that says why its call was refused, so that it does not retry. (vcrpy raises an exception,
+    of which SDKs make a "Connection error" after three tries.)"""
 
     @functools.cached_property
     def filters(self) -> Filters:
@@ -99,11 +119,18 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
+        self.stale = False
+        """Its episodes are older than they may be, and played nevertheless, as nothing may be recorded."""
+        self.overflow = False
+        """The store had no room for what was recorded."""
+        self.misses: list[Miss] = []
+        """The calls that no episode answered, the first `MISSES` of them explained."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._base: CassetteRecord | None = None
+        self._refusals: list[str] = []
         self._user_filter = self._before_record_request
 
     def _compares_bodies(self) -> bool:
@@ -117,9 +144,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         reasons = list(self.refused_to_keep)
         if self.counts.recorded and self.gate is not None:
             reasons.append(self.gate)
-        if self.counts.refused:
-            reasons.append(f"refused: not in the cassette, and record mode {self.record_mode.value} records nothing")
-        return reasons
+        return reasons + [f"refused: not in the cassette, and {why}" for why in self._refusals]
 
     # --- loading
 
@@ -140,7 +165,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._base = getattr(requests, "record", None)
         if self.policy.fresh_start:
             return
-        if self.record_mode != RecordMode.NONE and getattr(self._persister, "is_stale", lambda _: False)(self._path):
+        self.stale = getattr(self._persister, "is_stale", lambda _: False)(self._path)
+        if self.stale and self.record_mode != RecordMode.NONE:
             return
         for request, response in zip(requests, responses, strict=False):
             kept = _run_hooks(self._after_load_interaction, request, response, self)
@@ -189,13 +215,33 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 request._llm_vcr_turn = turn
                 return True
             # For a redirect, vcrpy's aiohttp stub asks about stored requests in turn: no client made those.
-            if not getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
-                request._llm_vcr_counted = True
-                if self.write_protected:
-                    self.counts.refused += 1
-                else:
-                    self.counts.live += 1
-        return False
+            if getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
+                return False
+            request._llm_vcr_counted = True
+            refused = self._missed(prepared)
+            answers = self.policy.answer_refusals and self.policy.filters.is_provider(request)
+            if refused is None or (self.write_protected and not answers):
+                return False
+            request._llm_vcr_turn = _Refusal(refusal_answer(refused))
+            return True
+
+    def _missed(self, prepared: Request) -> str | None:
+        """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
+        why = None
+        if self.write_protected:
+            why = f"record mode {self.record_mode.value} records nothing"
+        elif self.policy.spending is not None:
+            why = self.policy.spending.reserve(prepared)
+        if why is None:
+            self.counts.live += 1
+        else:
+            self.counts.refused += 1
+            self._refusals.append(why)
+        if len(self.misses) >= MISSES:
+            return why
+        loaded = self.data[: self._loaded_count]
+        self.misses.append(explain_miss(prepared, loaded, self._reserved, self.policy.filters.matchers, why or ""))
+        return why and "\n".join(self.misses[-1].lines())
 
     def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
@@ -207,6 +253,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                     f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
                 )
             request._llm_vcr_turn = None
+            if isinstance(turn, _Refusal):
+                return turn.answer
             self._reserved.add(turn.index)
             stored, response = self.data[turn.index]
             if self.play_counts[turn.index] == 0 and turn.index < self._loaded_count:
@@ -255,6 +303,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         if prepared is None:
             return
+        if self.policy.spending is not None:
+            self.policy.spending.settle(prepared)
         filters = self.policy.filters
         kept, shrunk = None, False
         reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
@@ -304,6 +354,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
             return
         self.saved = len(getattr(self._persister, "failures", ())) == failures
+        self.overflow = getattr(self._persister, "overflow", False)
         if not self.saved:
             self.refused_to_keep.append(self._persister.failures[-1])
 
@@ -336,6 +387,21 @@ class _Turn:
     index: int
     again: bool
     masked: bool
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """An answer of ours, in place of a provider's that must not be asked."""
+
+    answer: dict[str, Any]
+
+
+def refusal_answer(message: str) -> dict[str, Any]:
+    """An answer that every SDK turns into one readable error, at once: a status none of them tries again, and a header that says so."""
+    body = {"type": "error", "error": {"type": "llm_vcr_refused", "code": "llm_vcr_refused", "message": f"llm_vcr: {message}"}}
+    text = json.dumps(body).encode()
+    headers = {"content-type": ["application/json"], "content-length": [str(len(text))], "x-should-retry": ["false"]}
+    return {"status": {"code": 422, "message": "Refused by llm_vcr"}, "headers": headers, "body": {"string": text}}
 
 
 def _redirect(request: Any, response: Any) -> str | None:

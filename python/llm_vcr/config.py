@@ -23,6 +23,7 @@ RecordMode = Literal["once", "new_episodes", "none", "all", "rewrite"]
 Media = Literal["shrink", "keep"]
 Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
+FailOn = Literal["MISS", "PARTIAL", "OVERFLOW", "LIVE_CALL", "STALE"]
 
 PROVIDER_HOSTS = (
     "api.openai.com",
@@ -149,6 +150,9 @@ class Settings:
     placeholder_keys: tuple[str, ...] = ()
     supply_keys: bool = True
     status: tuple[int, ...] = ()
+    max_live_calls: int | None = None
+    fail_on: tuple[FailOn, ...] = ()
+    report: str = "llm-vcr-report"
 
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Where each setting that is not a default came from, in the user's words."""
@@ -245,6 +249,12 @@ def _status(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("a number of calls, 0 or more")
+    return int(text)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One row of the table: how a setting is read from text, and what it is for."""
@@ -323,6 +333,15 @@ TABLE: Mapping[str, Setting] = {
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
+        Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
+        Setting(
+            "fail_on",
+            lambda text: _choice(FailOn)(text.upper()),
+            "verdicts that fail the run: MISS, PARTIAL, OVERFLOW, LIVE_CALL, STALE",
+            many=True,
+            whole_run=True,
+        ),
+        Setting("report", str, "folder of the JSON report below the root (llm-vcr-report), or off", whole_run=True),
     )
 }
 

@@ -4,7 +4,8 @@ Exception
 └── LlmVcrError
     ├── ConfigError            a setting that cannot be
     ├── UnsupportedBodyError   a request body of a type nobody knows how to read
-    └── CassetteFileError      a cassette that cannot be read; it is never overwritten
+    ├── CassetteFileError      a cassette that cannot be read; it is never overwritten
+    └── LiveCallRefusedError   a live call that was not made, as the run's limit is used up
 UserWarning
 └── LlmVcrWarning
     ├── ConsumedBodyWarning    a file object at its end: an empty body is about to be sent
@@ -49,6 +50,10 @@ class CassetteFileError(LlmVcrError):
     def __str__(self) -> str:
         place = self.path if self.line is None else f"{self.path}, line {self.line}"
         return f"{place}: {self.problem}. The file was left as it is: mend it, or delete it and record it again."
+
+
+class LiveCallRefusedError(LlmVcrError, ConnectionError):
+    """A call that was not made, as the run may make no more of them; clients take it for a host that cannot be reached."""
 
 
 class LlmVcrWarning(UserWarning):

@@ -8,16 +8,14 @@ three times a request and again on each stored episode; so it is idempotent, and
 from __future__ import annotations
 
 import copy
-import fnmatch
-import functools
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from vcr.filters import decode_response
 
 from llm_vcr import _core
-from llm_vcr.config import MEDIA_MIN, PROVIDER_HOSTS, Settings
+from llm_vcr.config import MEDIA_MIN, Settings
+from llm_vcr.hosts import is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text
 from llm_vcr.vcr_request import Request
@@ -101,7 +99,7 @@ class Filters:
 
     def is_provider(self, request: Any) -> bool:
         """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
-        return _provider_pattern(self.settings.provider_hosts).fullmatch((request.host or "").lower()) is not None
+        return is_provider(request.host or "", self.settings.provider_hosts)
 
     # --- vcrpy's hooks
 
@@ -180,8 +178,3 @@ def _clean_value(name: str, value: str) -> str:
 def _is_encoded(response: dict[str, Any]) -> bool:
     body = response.get("body") or {}
     return header(response.get("headers"), "content-encoding") is not None and isinstance(body.get("string"), bytes)
-
-
-@functools.cache
-def _provider_pattern(own: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(fnmatch.translate(host) for host in (*PROVIDER_HOSTS, *own)))

@@ -30,7 +30,8 @@ PROMISED = {
 """The functions of the design's table of public names, as they are called."""
 
 CLASSES = {
-    *("CassetteFileError", "ConfigError", "ConsumedBodyWarning", "LlmVcrError", "LlmVcrWarning", "NotSavedWarning", "UnsupportedBodyError"),
+    *("CassetteFileError", "ConfigError", "ConsumedBodyWarning", "LiveCallRefusedError", "LlmVcrError", "LlmVcrWarning"),
+    *("NotSavedWarning", "UnsupportedBodyError"),
     *("Mismatch", "Persister", "Rewritten"),
 }
 
@@ -97,6 +98,7 @@ def all_errors() -> list[BaseException]:
         llm_vcr.UnsupportedBodyError("text"),
         llm_vcr.CassetteFileError("a.yaml", 3, "the file is empty"),
         llm_vcr.CassetteFileError("a.yaml", None, "the file is empty"),
+        llm_vcr.LiveCallRefusedError("text"),
         llm_vcr.LlmVcrWarning("text"),
         llm_vcr.ConsumedBodyWarning("text"),
         llm_vcr.NotSavedWarning("text"),

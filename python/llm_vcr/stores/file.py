@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,9 @@ from llm_vcr.errors import CassetteFileError
 from llm_vcr.stores.base import CassetteRecord, MergeResult
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+
+_NOT_OURS = ("node_modules", "site-packages", "__pycache__")
+"""Folders of other people's files; so is every hidden one, and every virtual environment."""
 
 
 class FileStore:
@@ -87,13 +91,33 @@ class FileStore:
         return True
 
     def scan(self, prefix: str = "") -> Iterator[str]:
-        """See `Store.scan`."""
-        found = (one.relative_to(self.root).as_posix() for one in self.root.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
+        """See `Store.scan`. The root may be a whole project: a cassette lies in a folder ``cassettes``, or begins like one."""
+        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root))
         yield from sorted(one for one in found if one.startswith(prefix))
 
     def capacity(self) -> float | None:
         """See `Store.capacity`: a disk's limit is not the store's to know."""
         return None
+
+
+def _cassettes(root: Path) -> Iterator[Path]:
+    """The files below ``root`` that are cassettes, or are meant to be."""
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not (here / one / "pyvenv.cfg").exists()]
+        named = "cassettes" in here.parts
+        for file in files:
+            path = here / file
+            if path.suffix in _SUFFIXES and file[0] != "." and path.is_file() and (named or _begins_like_one(path)):
+                yield path
+
+
+def _begins_like_one(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return re.search(rb"""^\W*["']?interactions["']?\s*:""", file.read(512), re.MULTILINE) is not None
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
