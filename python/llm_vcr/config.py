@@ -6,7 +6,6 @@ the environment and ``ttl=`` in ``@pytest.mark.llm_vcr(...)`` and in Python call
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -172,6 +171,8 @@ def _choice(kind: Any) -> Callable[[str], str]:
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
     """A question that names the known word nearest to a misspelt one, or nothing where none is near."""
+    import difflib
+
     near = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -383,6 +384,8 @@ def _reject_misspelt(environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         if not name.startswith("LLM_VCR_") or name in known:
             continue
+        import difflib
+
         row = TABLE.get(name.removeprefix("LLM_VCR_").lower())
         if near := [row.env] if row else difflib.get_close_matches(name, known, 1, 0.85):
             raise ConfigError(name, _without_password(value), f"no such setting; did you mean {near[0]}?")
