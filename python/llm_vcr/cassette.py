@@ -273,6 +273,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         with self._lock:
             return prepared is not None and self._find(prepared) is not None
 
+    def rewind(self) -> None:
+        """Play all of it again."""
+        with self._lock:
+            super().rewind()
+            self._reserved.clear()
+
     def _responses(self, request: Any) -> Iterator[tuple[int, Any]]:
         """All episodes that match, exact ones first, each group in recorded order."""
         prepared = self.filter_request(request)
@@ -376,15 +382,15 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
-        self._drop_dangling_redirects()
-        if not (force or self.dirty or self.drop_unused_requests):
-            return
-        if self.gate is not None:
-            # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
-            self.dirty = False
-            return
         failures = len(getattr(self._persister, "failures", ()))
         try:
+            self._drop_dangling_redirects()
+            if not (force or self.dirty or self.drop_unused_requests):
+                return
+            if self.gate is not None:
+                # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
+                self.dirty = False
+                return
             super()._save(force)
         except Exception as error:  # noqa: BLE001 - whatever it is, vcrpy must go on and un-patch
             self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
@@ -399,21 +405,24 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         return list(self.data[self._loaded_count :])
 
     def _drop_dangling_redirects(self) -> None:
-        """A redirect is kept only if it leads to an answer that is."""
-        while True:
-            answered = {_without_fragment(request.uri) for request, _ in self.data}
-            dangling = [
-                number
-                for number in range(self._loaded_count, len(self.data))
-                if (target := _redirect(*self.data[number])) is not None and target not in answered
-            ]
-            if not dangling:
-                return
-            for number in reversed(dangling):
-                del self.data[number]
-                self.counts.recorded -= 1
-                self.refused_to_keep.append("a redirect whose target was not kept")
-            self._index.clear()
+        """A redirect is kept only if it leads, over others or not, to an answer that is."""
+        targets = [_redirect(request, response) for request, response in self.data]
+        leads = {_without_fragment(request.uri) for (request, _), target in zip(self.data, targets, strict=True) if target is None}
+        while more := {
+            uri
+            for (request, _), target in zip(self.data, targets, strict=True)
+            if target in leads and (uri := _without_fragment(request.uri)) not in leads
+        }:
+            leads |= more
+        dangling = [number for number in range(self._loaded_count, len(self.data)) if not leads.issuperset({targets[number]} - {None})]
+        if not dangling:
+            return
+        for number in reversed(dangling):
+            del self.data[number]
+            self.counts.recorded -= 1
+            self.refused_to_keep.append("a redirect whose target was not kept")
+        self.dirty = len(self.data) > self._loaded_count or bool(self._metadata)
+        self._index.clear()
 
 
 @dataclass(frozen=True)
@@ -452,7 +461,12 @@ def _redirect(request: Any, response: Any) -> str | None:
     if code is None or not 300 <= code < 400:
         return None
     location = header(response.get("headers"), "location")
-    return _without_fragment(urljoin(request.uri, location)) if location else None
+    if not location:
+        return None
+    try:
+        return _without_fragment(urljoin(request.uri, location))
+    except ValueError:  # half an IPv6 address
+        return location
 
 
 _EXPLAINED = 3
