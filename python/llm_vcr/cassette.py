@@ -24,11 +24,13 @@ from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 
+from llm_vcr import _core
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
+from llm_vcr.stores import CassetteRecord
 from llm_vcr.vcr_request import Request
 
 MISSES = 20
@@ -129,6 +131,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
+        self._base: CassetteRecord | None = None
         self._user_filter = self._before_record_request
 
     def _compares_bodies(self) -> bool:
@@ -156,11 +159,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
-        if self.policy.fresh_start:
-            return
         try:
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
+            return
+        self._base = getattr(requests, "record", None)
+        if self.policy.fresh_start:
             return
         self.stale = getattr(self._persister, "is_stale", lambda _: False)(self._path)
         if self.stale and self.record_mode != RecordMode.NONE:
@@ -170,7 +174,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if kept is None:
                 continue
             stored = Request.of(kept[0])
-            stored.stored = True
+            stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
             self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
         self._loaded_count = len(self.data)
@@ -293,7 +297,41 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return _Turn(loaded[-1], again=True, masked=masked)
         return None
 
+    def find_requests_with_most_matches(self, request: Any) -> list[tuple[Any, list[str], list[tuple[str, str]]]]:
+        """The nearest episodes, with the matchers that agree, and those that do not with a text that begins with the cause.
+
+        What vcrpy tells in its refusal. Only the few that it shows are explained: that is dear for long bodies.
+        """
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return []
+        by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
+        for stored, _ in self.data:
+            failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]
+            by_failures.setdefault(len(failed), []).append((stored, failed))
+        if not by_failures or (fewest := min(by_failures)) == len(self._match_on):
+            return []
+        nearest = sorted(by_failures[fewest], key=lambda one: _in_common(prepared, one[0]), reverse=True)
+        return [
+            (
+                stored,
+                [one.__name__ for one in self._match_on if one not in failed],
+                [(one.__name__, _cause(one, prepared, stored) if number < _EXPLAINED else "") for one in failed],
+            )
+            for number, (stored, failed) in enumerate(nearest)
+        ]
+
+    def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
+        if matcher in _KEYS:
+            return bool(_KEYS[matcher](prepared) == _KEYS[matcher](stored))
+        return bool(_evaluate_matcher(matcher, prepared, stored)[0])
+
     # --- what the provider answered
+
+    def count_live(self, calls: int) -> None:
+        """Count calls that a client made without asking: to where a redirect led."""
+        with self._lock:
+            self.counts.live += calls
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
@@ -313,6 +351,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
+            _show(response, filters.as_played(response))
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
@@ -320,6 +359,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.dirty = True
 
     # --- saving
+
+    def _persist(self, cassette_dict: dict[str, Any]) -> None:
+        """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
+        kept = []
+        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
+            if not getattr(request, "borrowed", False):
+                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
+        interactions = [one for one in kept if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        if self._metadata:
+            data["metadata"] = self._metadata
+        if isinstance(self._persister, Persister):
+            data["base"] = self._base
+        self._persister.save_cassette(self._path, data, serializer=self._serializer)
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
@@ -372,6 +425,12 @@ class _Turn:
     masked: bool
 
 
+def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
+    """Let the client that recorded an answer see it as it will be played. Only cookies stay: a login must work while it is recorded."""
+    cookies = {name: values for name, values in live["headers"].items() if text(name).lower() == "set-cookie"}
+    live.update(played, headers=played["headers"] | cookies)
+
+
 @dataclass(frozen=True)
 class _Refusal:
     """An answer of ours, in place of a provider's that must not be asked."""
@@ -394,6 +453,27 @@ def _redirect(request: Any, response: Any) -> str | None:
         return None
     location = header(response.get("headers"), "location")
     return _without_fragment(urljoin(request.uri, location)) if location else None
+
+
+_EXPLAINED = 3
+"""How many of the nearest episodes vcrpy's refusal shows."""
+
+
+def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
+    """Why a matcher does not agree, the cause as its first word."""
+    if matcher in _KEYS:
+        word = "method" if matcher is vcr_matchers.method else "url"
+        return f"{word}: {_KEYS[matcher](prepared)} != {_KEYS[matcher](stored)} (recorded)"
+    return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
+
+
+def _in_common(prepared: Request, stored: Any) -> int:
+    """How many bytes two bodies have in common at their beginning."""
+    mine, theirs = prepared._body, stored._body
+    if not isinstance(mine, bytes) or not isinstance(theirs, bytes):
+        return 0
+    at = _core.first_difference(mine, theirs)
+    return len(mine) if at is None else at
 
 
 def _without_fragment(uri: str) -> str:

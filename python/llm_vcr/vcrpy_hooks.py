@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
 
-from llm_vcr import config
+from llm_vcr import config, mends
 from llm_vcr.cassette import Cassette, Policy
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
@@ -38,7 +38,7 @@ INTERNALS = {
         "load",
         "write_protected",
     ),
-    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__"),
+    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
     "vcr.stubs": ("Request",),
@@ -215,8 +215,16 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 
     if with_current_defaults:
         frozen = merged()
-        return CassetteContextDecorator(Cassette, lambda: dict(frozen))
-    return CassetteContextDecorator(Cassette, merged)
+        return _Context(Cassette, lambda: dict(frozen))
+    return _Context(Cassette, merged)
+
+
+class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
+    """vcrpy's, with our mends in place before it patches the clients, and until it is done with them."""
+
+    def _patch_generator(self, cassette: Any) -> Iterator[Any]:
+        with mends.applied():
+            yield from super()._patch_generator(cassette)
 
 
 def _ours(policy: Policy, matcher: Any) -> Any:

@@ -27,7 +27,7 @@ class FileStore:
         """Keep cassettes below ``root``, as YAML or with a ``serializer`` of vcrpy's."""
         self.root = Path(root)
         self._serializer = serializer
-        self._seen: dict[str, tuple[int, int, int] | None] = {}
+        self._seen: dict[str, tuple[_Signature, CassetteRecord | None]] = {}
 
     def __repr__(self) -> str:
         return f"FileStore({str(self.root)!r})"
@@ -43,19 +43,17 @@ class FileStore:
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`."""
         path = self.path(cassette_id)
-        self._seen[cassette_id] = _signature(path)
+        signature = _signature(path)
         try:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
+            self._seen[cassette_id] = (signature, None)
             return None
         except OSError as error:
             raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise CassetteFileError(str(path), line, "the file is not UTF-8") from error
-        return codec.decode(text, str(path), self._serializer)
+        record = codec.read(data, str(path), self._serializer)
+        self._seen[cassette_id] = (signature, record)
+        return record
 
     def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:  # noqa: ARG002 - the protocol's
         """See `Store.merge`. Files never forget, so ``keep`` has no meaning here.
@@ -68,14 +66,15 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             others = {}
-            # Read again only what somebody else has written since: that is rare, and reading costs as much as writing.
-            changed = cassette_id not in self._seen or self._seen[cassette_id] != _signature(path)
-            if changed and (present := self.load(cassette_id)) is not None:
+            # Read again only what somebody has written since this writer loaded it: that is rare, and reading costs as much as writing.
+            signature, loaded = self._seen.pop(cassette_id, (None, record))
+            unchanged = loaded is record.base and signature == _signature(path)
+            if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
             merged = replace(record, episodes=(*record.episodes, *others.values()), ttl=ttl)
-            _write(path, codec.encode(merged, self._serializer).encode("utf-8", "surrogatepass"))
-            self._seen[cassette_id] = _signature(path)
+            _write(path, codec.encode(merged, self._serializer).encode("utf-8"))
+            self._seen.pop(cassette_id, None)
         return MergeResult(kept=len(merged.episodes), from_others=len(others))
 
     def delete(self, cassette_id: str) -> bool:
@@ -132,7 +131,10 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
+_Signature = tuple[int, int, int] | None
+
+
+def _signature(path: Path) -> _Signature:
     """What changes whenever a file is replaced, or ``None`` where there is none."""
     try:
         stat = path.stat()
@@ -143,7 +145,8 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace the file in one step: whoever reads it, or whatever kills us, sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    path = Path(os.path.realpath(path))  # a link stays one
+    temporary = path.with_name(f".llm-vcr-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(data)
