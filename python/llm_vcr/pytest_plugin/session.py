@@ -95,14 +95,10 @@ class Session:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
 
     def header(self) -> list[str]:
-        """The line of the report header, and one more where another package takes our import name."""
+        """The line of the report header."""
         from llm_vcr import _core
 
-        lines = [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
-        installed = {dist.metadata["Name"] for _, dist in self._config.pluginmanager.list_plugin_distinfo()}
-        if "pytest-llm-vcr" in installed:
-            lines.append("llm_vcr: the package pytest-llm-vcr installs the same import name: uninstall it, or llm-vcr-rs")
-        return lines
+        return [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
