@@ -25,6 +25,8 @@ from llm_vcr.errors import (
     LlmVcrError,
     LlmVcrWarning,
     NotSavedWarning,
+    StoreUnavailableError,
+    StoreWarning,
     UnsupportedBodyError,
 )
 from llm_vcr.request import materialize
@@ -48,6 +50,8 @@ __all__ = [
     "NotSavedWarning",
     "Persister",
     "Rewritten",
+    "StoreUnavailableError",
+    "StoreWarning",
     "UnsupportedBodyError",
     "canonical_body",
     "explain",

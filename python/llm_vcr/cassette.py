@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin
@@ -27,6 +27,7 @@ from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
+from llm_vcr.stores.lease import Flight
 from llm_vcr.vcr_request import Request
 
 
@@ -44,6 +45,8 @@ class Counts:
     """Neither in the cassette nor allowed to be recorded."""
     masked: int = 0
     """Of the played and repeated: only equal when volatile tokens are masked."""
+    stale: int = 0
+    """Of the played and repeated: older than they may be."""
     recorded: int = 0
     """Of the live: their answer is kept in the cassette."""
     shrunk: int = 0
@@ -103,6 +106,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._user_filter = self._before_record_request
+        self._flight: Flight | None = None
 
     def _compares_bodies(self) -> bool:
         matchers = self.policy.filters.matchers
@@ -131,15 +135,29 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
-        if self.policy.fresh_start:
-            return
+        ours = self._persister if isinstance(self._persister, Persister) else None
         try:
+            if ours is not None and (self.policy.fresh_start or self.record_mode == RecordMode.ALL):
+                ours.replacing(self._path)
+            if self.policy.fresh_start:
+                return
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
             return
-        if self.record_mode != RecordMode.NONE and getattr(self._persister, "is_stale", lambda _: False)(self._path):
-            return
-        for request, response in zip(requests, responses, strict=False):
+        finally:
+            self.notes += ours.problems if ours is not None else []
+        # Where something is to be recorded anew, even the mode `once` may record.
+        self.rewound = not self._take_in(zip(requests, responses, strict=False))
+        self._metadata = metadata[0] if metadata else {}
+
+    def _take_in(self, interactions: Iterable[tuple[Any, Any]]) -> bool:
+        """Add stored episodes to those that can be played, except stale ones that are to be recorded anew; tell whether there were such."""
+        left_out = False
+        serve = self.record_mode == RecordMode.NONE or self.policy.settings.stale == "serve"
+        for request, response in interactions:
+            if getattr(request, "stale", False) and not serve:
+                left_out = True
+                continue
             kept = _run_hooks(self._after_load_interaction, request, response, self)
             if kept is None:
                 continue
@@ -148,8 +166,29 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self._old_interactions.append((stored, kept[1]))
             self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
         self._loaded_count = len(self.data)
-        self.rewound = True
-        self._metadata = metadata[0] if metadata else {}
+        return left_out
+
+    def _others_recorded(self) -> bool:
+        """Called at a miss, without our lock: wait while another process records this cassette, and take in what it stored."""
+        if self.write_protected or self.policy.fresh_start or self.record_mode == RecordMode.ALL:
+            return False
+        if not isinstance(self._persister, Persister):
+            return False
+        with self._lock:
+            if self._flight is None:
+                self._flight = self._persister.flight(self._path)
+        if self._flight is None or not self._flight.must_look_again():
+            return False
+        with self._lock:
+            # What was recorded here stands behind what was loaded, and there is nothing yet: who records does not come this way.
+            if self._loaded_count == len(self.data):
+                self._take_in(self._persister.reload(self._path))
+        return True
+
+    def close(self) -> None:
+        """Let go of the lease, if there is one; called when the cassette is left, however that came."""
+        if self._flight is not None:
+            self._flight.land()
 
     # --- what the client asks
 
@@ -177,14 +216,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         if prepared is None:
             return False
+        while not (found := self._reserve(request, prepared)) and self._others_recorded():
+            continue
+        if found:
+            return True
         with self._lock:
-            if getattr(request, "_llm_vcr_turn", None) is not None:
-                return True
-            turn = self._find(prepared)
-            if turn is not None:
-                self._reserved.add(turn.index)
-                request._llm_vcr_turn = turn
-                return True
             if not getattr(request, "_llm_vcr_counted", False):
                 request._llm_vcr_counted = True
                 if self.write_protected:
@@ -192,6 +228,18 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 else:
                     self.counts.live += 1
         return False
+
+    def _reserve(self, request: Any, prepared: Request) -> bool:
+        """Find this request an episode, and keep it for it."""
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(prepared)
+            if turn is None:
+                return False
+            self._reserved.add(turn.index)
+            request._llm_vcr_turn = turn
+            return True
 
     def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
@@ -211,6 +259,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.counts.repeated += turn.again
             self.counts.played += not turn.again
             self.counts.masked += turn.masked
+            self.counts.stale += bool(getattr(stored, "stale", False))
         # Clients change what they are given (vcrpy's urllib3 stub deletes a header); the next one must not see that.
         return {**response, "headers": dict(response["headers"])} if "headers" in response else response
 
@@ -233,7 +282,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _find(self, prepared: Request) -> _Turn | None:
         """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
-        if self.record_mode == RecordMode.ALL or not self.rewound or prepared.unsupported:
+        if self.record_mode == RecordMode.ALL or not (self.rewound or self._loaded_count) or prepared.unsupported:
             return None
         for masked in (False, True):
             loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
@@ -273,6 +322,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
         self._drop_dangling_redirects()
+        if isinstance(self._persister, Persister):
+            self._persister.played(self._path, (request for request, _ in self._played_interactions))
         if not (force or self.dirty or self.drop_unused_requests):
             return
         if self.gate is not None:
@@ -288,6 +339,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.saved = len(getattr(self._persister, "failures", ())) == failures
         if not self.saved:
             self.refused_to_keep.append(self._persister.failures[-1])
+        self.notes += [one for one in getattr(self._persister, "problems", ()) if one not in self.notes]
 
     def _new_interactions(self) -> list[tuple[Any, Any]]:
         """What was recorded now (vcrpy compares each with each to find out)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import vcr as vcrpy
@@ -38,7 +38,7 @@ INTERNALS = {
         "load",
         "write_protected",
     ),
-    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__"),
+    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
     "vcr.stubs": ("Request",),
@@ -159,7 +159,7 @@ def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy 
     check_internals()
     if policy is None:
         settings = settings or _settings_of(vcr) or config.read()
-        policy = Policy(settings, Persister(open_store(settings.store), ttl=settings.ttl))
+        policy = Policy(settings, Persister(open_store(settings.store, settings), settings=settings))
     ours = policy
     matchers = ours.filters.matchers
     for matcher in (matchers.body, matchers.key, matchers.request):
@@ -215,8 +215,18 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 
     if with_current_defaults:
         frozen = merged()
-        return CassetteContextDecorator(Cassette, lambda: dict(frozen))
-    return CassetteContextDecorator(Cassette, merged)
+        return _Context(Cassette, lambda: dict(frozen))
+    return _Context(Cassette, merged)
+
+
+class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
+    """vcrpy's context, which also leaves the cassette when an exception kept it from being saved."""
+
+    def _patch_generator(self, cassette: Cassette) -> Iterator[Cassette]:
+        try:
+            yield from super()._patch_generator(cassette)
+        finally:
+            cassette.close()
 
 
 def _ours(policy: Policy, matcher: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from llm_vcr import config as table
 from llm_vcr.config import Settings
-from llm_vcr.errors import ConfigError
+from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.pytest_plugin.summary import Summary
 from llm_vcr.pytest_plugin.verdict import PROPERTY, judge
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from llm_vcr.cassette import Cassette, Policy
     from llm_vcr.stores import Store
+
+FULL = 0.85
+"""From this used share of its memory on, a store is said to be nearly full."""
 
 _AUTOMATIC = pytest.StashKey[bool]()
 _OFF = pytest.StashKey[str]()
@@ -65,6 +68,7 @@ class Session:
         # pytest-recording would delete the file before the test has shown that it can make a better one.
         self._fresh_start = self._mode == "rewrite"
         config.option.record_mode = "new_episodes" if self._fresh_start else self._mode
+        self._store_notes: list[str] = []
         self._check_store()
         self._supply_keys()
 
@@ -76,17 +80,30 @@ class Session:
         from llm_vcr.stores import open_store
 
         try:
-            url = self._settings.store
-            if url.startswith("file"):
-                folder = self._config.rootpath / url.partition(":")[2].removeprefix("//")
-                url = f"file:{folder}"
-            self._store = open_store(url)
+            self._store = open_store(self._settings.store, self._settings, root=self._config.rootpath)
+            if hasattr(self._store, "open"):
+                # Before anything blocks sockets, and before the first call that would be paid for.
+                self._store.open()
+        except StoreUnavailableError as error:
+            if self._settings.outage == "fail":
+                raise pytest.UsageError(f"llm_vcr: {error} (llm_vcr_on_outage = fail)") from None
+            self._store_notes.append(f"llm_vcr: warning: {error}")
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
+
+    def _check_room(self) -> None:
+        try:
+            used = self._store.capacity() if self._store is not None else None
+        except StoreUnavailableError:
+            return
+        if used is not None and used >= FULL:
+            self._store_notes.append(f"llm_vcr: warning: the store is {used:.0%} full: flush it (llm-vcr flush), or raise its maxmemory")
 
     def header(self) -> list[str]:
         """The line of the report header, and one more where another package takes our import name."""
         lines = [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {table_store(self._settings)}"]
+        self._check_room()
+        lines += self._store_notes
         installed = {dist.metadata["Name"] for _, dist in self._config.pluginmanager.list_plugin_distinfo()}
         if "pytest-llm-vcr" in installed:
             lines.append("llm_vcr: the package pytest-llm-vcr installs the same import name: uninstall it, or llm-vcr-rs")
@@ -112,6 +129,8 @@ class Session:
             if os.environ.get(name) == table.PLACEHOLDER_KEY:
                 del os.environ[name]
         self._supplied.clear()
+        if self._store is not None and hasattr(self._store, "close"):
+            self._store.close()
 
     # --- which tests
 
@@ -198,11 +217,11 @@ class Session:
         forced: dict[str, Any] = {}
         if mode is not None:
             forced["record_mode"] = "new_episodes" if mode == "rewrite" else mode
-        if (name := _cassette_name(item, vcr)) is not None:
+        if (name := _cassette_name(item, vcr, in_files=settings.store.startswith("file"))) is not None:
             forced["path"] = name
         persister = Persister(
             self._store,
-            ttl=settings.ttl,
+            settings=settings,
             root=self._config.rootpath,
             # pytest-recording's persister: the arguments of the marker are cassettes to play from.
             extra_paths=getattr(vcr.persister, "extra_paths", ()),
@@ -280,7 +299,7 @@ def _without_rewrite(mark: pytest.Mark) -> pytest.Mark:
     return decorated.mark
 
 
-def _cassette_name(item: pytest.Item, vcr: vcrpy.VCR) -> str | None:
+def _cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str | None:
     """A name no other test has, where pytest-recording's own would be shared, or ``None`` where its own will do.
 
     pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used.
@@ -295,6 +314,8 @@ def _cassette_name(item: pytest.Item, vcr: vcrpy.VCR) -> str | None:
     if safe == plain:
         return None
     own = f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    if not in_files:
+        return own
     folder = Path(vcr.cassette_library_dir or ".")
     suffixes = (".yaml", ".json")
     if not any((folder / f"{own}{suffix}").exists() for suffix in suffixes) and any(
