@@ -58,12 +58,13 @@ pub fn key_fingerprint<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>
         .into_iter()
         .filter(|(name, _)| is_credential_header(name))
         .map(|(_, value)| normalized(value))
-        .chain(query.split('&').filter_map(|pair| pair.split_once('=')).filter_map(|(name, value)| {
-            ["key", "api_key", "api-key", "apikey", "access_token"]
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known))
-                .then(|| normalized(value))
-        }))
+        .chain(
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .filter(|(name, _)| is_one_of(name, &["key", "api_key", "api-key", "apikey", "access_token"]))
+                .map(|(_, value)| normalized(value)),
+        )
         .filter(|key| !key.is_empty())
         .collect();
     if keys.is_empty() {
@@ -76,7 +77,7 @@ pub fn key_fingerprint<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>
 
 /// Header names that carry a credential of a provider.
 fn is_credential_header(name: &str) -> bool {
-    [
+    const NAMES: [&str; 8] = [
         "authorization",
         "x-api-key",
         "api-key",
@@ -85,9 +86,12 @@ fn is_credential_header(name: &str) -> bool {
         "xi-api-key",
         "x-auth-token",
         "x-functions-key",
-    ]
-    .iter()
-    .any(|known| name.eq_ignore_ascii_case(known))
+    ];
+    is_one_of(name, &NAMES)
+}
+
+fn is_one_of(name: &str, known: &[&str]) -> bool {
+    known.iter().any(|one| name.eq_ignore_ascii_case(one))
 }
 
 /// The part of a credential that stays the same from one request to the next.
@@ -98,7 +102,7 @@ fn normalized(value: &str) -> &str {
         return signed.split_once("Credential=").map_or(signed, |(_, rest)| rest.split('/').next().unwrap_or(rest));
     }
     let token = match value.split_once(' ') {
-        Some((scheme, token)) if ["bearer", "token", "apikey", "key"].iter().any(|s| scheme.eq_ignore_ascii_case(s)) => token.trim(),
+        Some((scheme, token)) if is_one_of(scheme, &["bearer", "token", "apikey", "key"]) => token.trim(),
         _ => value,
     };
     if token.starts_with("ya29.") { "ya29." } else { token }

@@ -1,4 +1,4 @@
-"""The plain way to mask volatile tokens: a chain of ``re.sub``, with the same output as ``llm_vcr``'s core, byte for byte.
+r"""The plain way to mask volatile tokens: a chain of ``re.sub``, with the same output as ``llm_vcr``'s core, byte for byte.
 
 (Of texts in which no media token ``\\x1Amedia ...`` stands: to leave those alone takes more than a chain.)
 """

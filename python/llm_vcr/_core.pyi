@@ -34,6 +34,9 @@ class Rules:
     def shrink_request(self, body: bytes, content_type: str | None, min_len: int) -> bytes:
         """The body with its media replaced by small files that keep its fingerprint; the same object where there is none."""
 
+    def explain(self, left: bytes, left_type: str | None, right: bytes, right_type: str | None) -> Mismatch:
+        """Why two bodies are not the same under these rules."""
+
     def __deepcopy__(self, memo: object) -> Rules:
         """Itself: it cannot change."""
 
@@ -73,9 +76,6 @@ def shrink(body: bytes, content_type: str | None, min_len: int, *, digest: bool)
 
     With ``digest``, each small file tells the SHA-256 of the full one, and counts as it wherever it turns up again.
     """
-
-def explain(left: bytes, left_type: str | None, right: bytes, right_type: str | None) -> Mismatch:
-    """Why two bodies are not the same."""
 
 def first_difference(left: bytes, right: bytes) -> int | None:
     """The offset of the first byte that differs, or of the end of the shorter one; ``None`` where they are equal."""

@@ -84,7 +84,7 @@ def explain(a: object, b: object, content_type: str | bytes | None = None) -> _c
     """
     kind = _type(content_type)
     left, right = materialize(a), materialize(b)
-    return _core.explain(left, _own_type(left, kind), right, _own_type(right, kind))
+    return _RULES.explain(left, _own_type(left, kind), right, _own_type(right, kind))
 
 
 def _type(content_type: str | bytes | None) -> str | None:

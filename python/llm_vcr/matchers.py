@@ -124,13 +124,14 @@ class Matchers:
         """Where two readable bodies part ways."""
         data, content_type = _body_of(incoming) or (b"", None)
         recorded_data, recorded_type = _body_of(recorded) or (b"", None)
-        return _core.explain(data, content_type, recorded_data, recorded_type)
+        return self.rules.explain(data, _essential(content_type), recorded_data, _essential(recorded_type))
 
     def _key(self, incoming: Any, recorded: Any) -> None:
         if not self.same_key(incoming, recorded):
             raise AssertionError(
                 f"credential: {self.role(incoming) or SESSION} != {self.role(recorded)} (recorded). "
-                "The answer was recorded with another API key: use that key, list the key in llm_vcr_placeholder_keys, or set llm_vcr_credential = ignore"
+                "The answer was recorded with another API key: use that key, list the key in llm_vcr_placeholder_keys, "
+                "or set llm_vcr_credential = ignore"
             )
 
     def _structured(self, members: frozenset[str], incoming: Any, recorded: Any) -> None:
@@ -212,6 +213,13 @@ def _media_type(request: Any) -> str:
     if read is None or not read[0]:
         return ""
     return (read[1] or "").partition(";")[0].strip().lower()
+
+
+def _essential(content_type: str | None) -> str | None:
+    """A type without its parameters, which do not count; a boundary is what a multipart cannot be read without."""
+    if content_type is None or content_type.lower().startswith("multipart/"):
+        return content_type
+    return content_type.partition(";")[0]
 
 
 def _remember(request: Any, name: str, value: object) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from vcr.request import HeadersDict
 from vcr.request import Request as VcrRequest
@@ -11,7 +11,7 @@ from vcr.request import Request as VcrRequest
 from llm_vcr import _core
 from llm_vcr.errors import UnsupportedBodyError
 from llm_vcr.matchers import Matchers
-from llm_vcr.request import header, read_body
+from llm_vcr.request import header, is_one_shot, read_body
 
 
 class ComparableBody(bytes):
@@ -61,15 +61,27 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     content_type: str | None = None
     """The type the client will announce, where it is not in the headers yet."""
 
+    _body: Any
+    """Bytes or ``None``; anything else only while `unsupported` says why."""
+
     comparing: Matchers | None = None
     """By whose rules its body compares itself (`comparable`)."""
 
+    drains = True
+    """The body is read to its end, because vcrpy sends what it read."""
+
     def __init__(self, method: str, uri: str, body: object, headers: Any) -> None:
         """Read ``body`` to its end. One that cannot be read is left to vcrpy and marked `unsupported`."""
+        left = body
+        if self.drains and is_one_shot(body):
+            # Whatever becomes of the chunks, they are still there to be sent.
+            chunks: list[object] = list(cast(Iterable[object], body))
+            left, body = chunks, iter(chunks)
         try:
-            read = read_body(body)
+            read = read_body(body, drain=self.drains)
         except UnsupportedBodyError as error:
-            super().__init__(method, uri, body, headers)
+            super().__init__(method, uri, None, headers)
+            self._body = left if self.drains else None
             self.unsupported = str(error)
             return
         super().__init__(method, uri, None if body is None else read.data, headers)
@@ -79,10 +91,11 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     @classmethod
     def of(cls, request: Any) -> Request:
         """``request`` itself if it is one already, else a copy of it as one."""
-        if isinstance(request, cls):
+        if isinstance(request, Request):
             return request
-        body = request._body if hasattr(request, "_body") else request.body
-        made = cls(request.method, request.uri, body, copy.copy(request.headers))
+        body = getattr(request, "_body", None)
+        # vcrpy keeps an iterator's chunks as a list, which by itself would be JSON.
+        made = cls(request.method, request.uri, body if type(body) is bytes else request.body, dict(request.headers.items()))
         # vcrpy has read a file to its end before we see it; an empty one was consumed by whoever sent it before.
         made.consumed = made.consumed or (bool(getattr(request, "_was_file", False)) and not body)
         return made
@@ -99,7 +112,13 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
 
     @body.setter
     def body(self, value: Any) -> None:
-        VcrRequest.body.fset(self, bytes(value) if isinstance(value, ComparableBody) else value)
+        self.unsupported = None
+        if value is not None and type(value) is not bytes:
+            try:
+                value = read_body(value).data
+            except UnsupportedBodyError as error:
+                self.unsupported = str(error)
+        self._body = value
 
     def comparable(self, matchers: Matchers) -> Request:
         """This request, with a body that compares itself by the rules of ``matchers``."""
@@ -132,3 +151,9 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     @classmethod
     def _from_dict(cls, dct: dict[str, Any]) -> Request:
         return cls(**dct)
+
+
+class AiohttpRequest(Request):
+    """A request of aiohttp's: vcrpy's stub sends what the client handed over, not what was read here, so nothing may be used up."""
+
+    drains = False

@@ -21,7 +21,7 @@ from llm_vcr.errors import LlmVcrError
 from llm_vcr.filters import Filters
 from llm_vcr.persister import Persister
 from llm_vcr.stores import open_store
-from llm_vcr.vcr_request import Request
+from llm_vcr.vcr_request import AiohttpRequest, Request
 
 MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "llm_body", "llm_key")
 """What decides a match where the user does not say."""
@@ -47,9 +47,9 @@ INTERNALS = {
 
 # Where vcrpy's stubs make their requests. Ours reads the body there, before vcrpy walks an iterator or aiohttp empties a form.
 _REQUEST_MAKERS = (
-    ("vcr.stubs", "Request", None),
-    ("vcr.stubs.aiohttp_stubs", "Request", "aiohttp"),
-    ("vcr.stubs.httpx_stubs", "VcrRequest", None),
+    ("vcr.stubs", "Request", None, Request),
+    ("vcr.stubs.aiohttp_stubs", "Request", "aiohttp", AiohttpRequest),
+    ("vcr.stubs.httpx_stubs", "VcrRequest", None, Request),
 )
 
 # Transports that end in the process itself: what they answer is the user's own application, and must not come from yesterday.
@@ -242,9 +242,9 @@ def _listed(hooks: Any) -> list[Any]:
 def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:
     """What is put in place for as long as a cassette is open, by vcrpy, which also puts it back."""
     patches: list[tuple[object, str, object]] = []
-    for module, name, needs in _REQUEST_MAKERS:
+    for module, name, needs, maker in _REQUEST_MAKERS:
         if needs is None or importlib.util.find_spec(needs) is not None:
-            patches.append((importlib.import_module(module), name, Request))
+            patches.append((importlib.import_module(module), name, maker))
     if in_process:
         patches += [patch for library in ("httpx", "httpx2") for patch in _originals(library)]
     return patches

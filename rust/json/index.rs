@@ -1,6 +1,7 @@
 //! The first pass of the canonical form: one reading of a body that notes which stretches of it are canonical as they stand.
 
 use std::cmp::Ordering;
+use std::mem::{replace, take};
 
 use super::path::{PathSet, Walk};
 use super::reader::{self, Event, Reader, Token};
@@ -21,7 +22,8 @@ pub(super) fn read(body: &[u8], ignore: &PathSet, tape: &mut Tape) -> Result<(),
         tape,
         keys: Vec::new(),
         members: Vec::with_capacity(16),
-        levels: Vec::with_capacity(16),
+        top: Level::default(),
+        outer: Vec::with_capacity(16),
         long_strings: Vec::new(),
         walk,
         removals: Vec::new(),
@@ -47,19 +49,21 @@ struct Key {
     decoded: bool,
 }
 
-/// An array or object that is open.
+/// An array or object that is open; by default, what is around the document.
+#[derive(Default)]
 struct Level {
     is_object: bool,
-    /// Whether an item has been kept, so that the next one needs a comma.
+    /// Whether an item is kept, so that the next one needs a comma.
     has_items: bool,
-    sorted: bool,
+    /// Whether a key was lower than the one before.
+    disorder: bool,
     /// The piece of the opening brace, and its offset in the source.
     marker: u32,
     open: u32,
     /// Where its part of `Index::members` and `Index::long_strings` starts.
     members: u32,
     long_strings: u32,
-    /// Index of the next item.
+    /// Index of the next item; counted where there are paths only.
     next_index: usize,
 }
 
@@ -76,6 +80,7 @@ struct Removal {
     pieces: u32,
     last: Option<Piece>,
     members: u32,
+    has_items: bool,
 }
 
 struct Index<'a, 't, 'p> {
@@ -85,7 +90,9 @@ struct Index<'a, 't, 'p> {
     keys: Vec<u8>,
     /// The members of all open objects.
     members: Vec<Member>,
-    levels: Vec<Level>,
+    /// The innermost open level, and those around it.
+    top: Level,
+    outer: Vec<Level>,
     long_strings: Vec<LongString>,
     walk: Option<Walk<'p>>,
     removals: Vec<Removal>,
@@ -106,7 +113,7 @@ impl Index<'_, '_, '_> {
                     self.after_value();
                 }
                 Event::ArrayEnd => {
-                    self.levels.pop();
+                    self.leave_level();
                     self.join(token.start, token.end);
                     self.after_value();
                 }
@@ -140,57 +147,55 @@ impl Index<'_, '_, '_> {
     /// Before a value: the comma in front of an item of an array (before a key, [`Self::key`] has seen to it).
     #[inline]
     fn before_value(&mut self, comma: usize) {
-        let Some(level) = self.levels.last_mut() else { return };
-        if level.is_object {
+        if self.top.is_object {
             return;
         }
-        let has_items = level.has_items;
-        let index = level.next_index;
-        level.next_index += 1;
-        if self.walk.is_some() {
+        if self.walk.is_some() && !self.outer.is_empty() {
+            let index = self.top.next_index;
+            self.top.next_index += 1;
             self.enter(|walk| walk.enter_index(index));
         }
-        if has_items {
+        if replace(&mut self.top.has_items, true) {
             self.join(comma, comma + 1);
         }
     }
 
     #[inline]
     fn after_value(&mut self) {
-        if self.walk.is_some() && self.leave() {
-            return;
-        }
-        if let Some(level) = self.levels.last_mut() {
-            level.has_items = true;
+        if self.walk.is_some() {
+            self.leave();
         }
     }
 
     /// Follows the paths down; when one ends here, notes what to go back to.
+    #[cold]
     fn enter(&mut self, step: impl FnOnce(&mut Walk) -> bool) {
         if self.walk.as_mut().is_some_and(step) {
             self.removals.push(Removal {
-                depth: self.levels.len(),
+                depth: self.outer.len(),
                 pieces: short(self.tape.pieces.len()),
                 last: self.tape.pieces.last().copied(),
                 members: short(self.members.len()),
+                has_items: self.top.has_items,
             });
         }
     }
 
-    /// Follows the paths up; whether the value that ends here was taken back.
-    fn leave(&mut self) -> bool {
+    /// Follows the paths up, and takes the value that ends here back if it is one that does not count.
+    #[cold]
+    fn leave(&mut self) {
         if let Some(walk) = &mut self.walk {
             walk.leave();
         }
-        let depth = self.levels.len();
-        let Some(removal) = self.removals.pop_if(|removal| removal.depth == depth) else { return false };
+        let depth = self.outer.len();
+        let Some(removal) = self.removals.pop_if(|removal| removal.depth == depth) else { return };
         self.tape.pieces.truncate(removal.pieces as usize);
         if let (Some(last), Some(before)) = (self.tape.pieces.last_mut(), removal.last) {
             *last = before;
         }
         self.members.truncate(removal.members as usize);
+        self.top.has_items = removal.has_items;
         while self.long_strings.pop_if(|long| long.piece >= removal.pieces).is_some() {}
-        true
     }
 
     fn key(&mut self, token: Token, escapes: Escapes, comma: usize, colon: usize) {
@@ -211,18 +216,13 @@ impl Index<'_, '_, '_> {
             let decoded = self.key_text(key).to_vec();
             self.enter(|walk| walk.enter_key(&decoded));
         }
-        let Some(level) = self.levels.last() else { return };
-        let has_items = level.has_items;
+        let has_items = replace(&mut self.top.has_items, true);
         let first = short(self.tape.pieces.len());
         let member = Member { prefix, key, value: short(colon + 1), pieces: Pieces { start: first, end: first } };
-        let follows = match self.members.get(level.members as usize..).and_then(<[Member]>::last) {
-            Some(previous) => self.compare(previous, &member) != Ordering::Greater,
-            None => true,
-        };
-        self.members.push(member);
-        if let Some(level) = self.levels.last_mut() {
-            level.sorted &= follows;
+        if has_items && let Some(before) = self.members.last() {
+            self.top.disorder |= self.compare(before, &member) == Ordering::Greater;
         }
+        self.members.push(member);
         if has_items {
             self.tape.pieces.push(Piece::Source(short(comma), short(comma + 1)));
         }
@@ -248,16 +248,17 @@ impl Index<'_, '_, '_> {
 
     fn open(&mut self, token: Token) {
         let is_object = token.event == Event::ObjectStart;
-        self.levels.push(Level {
+        let level = Level {
             is_object,
             has_items: false,
-            sorted: true,
+            disorder: false,
             marker: short(self.tape.pieces.len()),
             open: short(token.start),
             members: short(self.members.len()),
             long_strings: short(self.long_strings.len()),
             next_index: 0,
-        });
+        };
+        self.outer.push(replace(&mut self.top, level));
         if is_object {
             // A piece of its own, to be replaced should the members be out of order.
             self.tape.pieces.push(Piece::Source(short(token.start), short(token.end)));
@@ -266,15 +267,20 @@ impl Index<'_, '_, '_> {
         }
     }
 
+    /// Goes back to the level around; returns the one that ended.
+    #[inline]
+    fn leave_level(&mut self) -> Level {
+        let outer = self.outer.pop().unwrap_or_default();
+        replace(&mut self.top, outer)
+    }
+
     fn close_object(&mut self, token: Token) {
-        let Some(level) = self.levels.pop() else { return };
+        let level = self.leave_level();
         self.settle_media(&level);
         let base = level.members as usize;
-        if level.sorted {
-            self.join(token.start, token.end);
-        } else {
+        if level.disorder {
             let mut end = short(self.tape.pieces.len());
-            let mut members = std::mem::take(&mut self.members);
+            let mut members = take(&mut self.members);
             let own = members.get_mut(base..).unwrap_or_default();
             for member in own.iter_mut().rev() {
                 member.pieces.end = end;
@@ -295,6 +301,8 @@ impl Index<'_, '_, '_> {
                 last: short(self.tape.order.len()),
                 next: short(self.tape.pieces.len()),
             });
+        } else {
+            self.join(token.start, token.end);
         }
         self.members.truncate(base);
     }
@@ -311,7 +319,7 @@ impl Index<'_, '_, '_> {
         if self.piece_text(piece).len() <= MEDIA_MIN_LEN + 2 {
             return;
         }
-        if self.levels.last().is_some_and(|level| level.is_object) {
+        if self.top.is_object {
             let member = short(self.members.len().saturating_sub(1));
             self.long_strings.push(LongString { piece: short(piece), member });
         } else {
@@ -357,8 +365,7 @@ impl Index<'_, '_, '_> {
 
     /// The media type or format that a member of the innermost object declares. Which one does not depend on the order of the keys.
     fn declared_media(&self, members: usize) -> Option<Vec<u8>> {
-        const KEYS: [&[u8]; 4] = [b"media_type", b"mimeType", b"mime_type", b"format"];
-        KEYS.iter().find_map(|key| {
+        media::DECLARING_KEYS.iter().find_map(|key| {
             let is_key = |member: &&Member| self.key_text(member.key) == *key;
             let member = self.members.get(members..)?.iter().find(is_key)?;
             let token = reader::string_at(self.body, member.value as usize)?;

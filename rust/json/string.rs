@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use crate::error::{Error, ErrorKind};
 use crate::sink::hex;
 
 /// How the escapes of a string are spelled.
@@ -18,17 +17,17 @@ pub enum Escapes {
     Other,
 }
 
-/// The offset after the closing quote of the string whose opening quote stands at `start`.
-#[inline]
-pub(crate) fn string_end(body: &[u8], start: usize) -> Result<(usize, Escapes), Error> {
+/// The offset after the closing quote of the string whose opening quote stands at `start`, and how its escapes are spelled; or the
+/// offset of what cannot stand in a string (a control character, a bad escape, the end of `body`), and nothing.
+pub(crate) fn string_end(body: &[u8], start: usize) -> (usize, Option<Escapes>) {
     let mut at = start + 1;
     let mut escapes = Escapes::None;
     loop {
         at = next_special(body, at);
         match body.get(at) {
-            Some(b'"') => return Ok((at + 1, escapes)),
+            Some(b'"') => return (at + 1, Some(escapes)),
             Some(b'\\') => {
-                let (length, shortest) = escape_at(body, at)?;
+                let Some((length, shortest)) = escape_at(body, at) else { return (at, None) };
                 if !shortest {
                     escapes = Escapes::Other;
                 } else if escapes == Escapes::None {
@@ -36,7 +35,7 @@ pub(crate) fn string_end(body: &[u8], start: usize) -> Result<(usize, Escapes), 
                 }
                 at += length;
             }
-            _ => return Err(Error::new(ErrorKind::BadJson, at)),
+            _ => return (at, None),
         }
     }
 }
@@ -44,17 +43,15 @@ pub(crate) fn string_end(body: &[u8], start: usize) -> Result<(usize, Escapes), 
 /// Length of the escape at `at`, and whether it is the shortest spelling. A surrogate never counts as such: whether it is lone is
 /// for [`unescape`] to find out.
 #[inline]
-fn escape_at(body: &[u8], at: usize) -> Result<(usize, bool), Error> {
-    match body.get(at + 1) {
-        Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((2, true)),
-        Some(b'/') => Ok((2, false)),
-        Some(b'u') => {
-            let Some((code, lower)) = body.get(at + 2..at + 6).and_then(hex4) else {
-                return Err(Error::new(ErrorKind::BadJson, at));
-            };
-            Ok((6, lower && code < 0x20 && !matches!(code, 8 | 9 | 10 | 12 | 13)))
+fn escape_at(body: &[u8], at: usize) -> Option<(usize, bool)> {
+    match body.get(at + 1)? {
+        b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't' => Some((2, true)),
+        b'/' => Some((2, false)),
+        b'u' => {
+            let (code, lower) = hex4(body.get(at + 2..at + 6)?)?;
+            Some((6, lower && code < 0x20 && !matches!(code, 8 | 9 | 10 | 12 | 13)))
         }
-        _ => Err(Error::new(ErrorKind::BadJson, at)),
+        _ => None,
     }
 }
 

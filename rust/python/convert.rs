@@ -53,11 +53,7 @@ pub(super) fn changed<'py>(
 }
 
 /// Bytes of a known length, written in place.
-pub(super) fn written<'py>(
-    py: Python<'py>,
-    len: usize,
-    write: impl FnOnce(&mut Slice<'_>),
-) -> PyResult<Bound<'py, PyBytes>> {
+pub(super) fn written(py: Python<'_>, len: usize, write: impl FnOnce(&mut Slice<'_>)) -> PyResult<Bound<'_, PyBytes>> {
     PyBytes::new_with(py, len, |buffer| {
         write(&mut Slice(buffer));
         Ok(())

@@ -1,5 +1,7 @@
 //! The only folder that names pyo3: arguments in, one core function, result out.
 
+#![allow(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
+
 mod convert;
 
 use pyo3::prelude::*;
@@ -65,6 +67,17 @@ mod _core {
             min_len: usize,
         ) -> Bound<'py, PyBytes> {
             changed(body, |bytes| fingerprint::shrink_request(bytes, content_type.get(), &self.0, min_len))
+        }
+
+        fn explain(
+            &self,
+            left: &Bound<'_, PyBytes>,
+            left_type: ContentType,
+            right: &Bound<'_, PyBytes>,
+            right_type: ContentType,
+        ) -> Mismatch {
+            let options = diff::Options { ignore: &self.0.ignore, patterns: &self.0.patterns };
+            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &options))
         }
 
         fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
@@ -141,16 +154,6 @@ mod _core {
         digest: bool,
     ) -> Bound<'py, PyBytes> {
         changed(body, |bytes| body::shrink(bytes, content_type.get(), Shrink { min_len, digest }))
-    }
-
-    #[pyfunction]
-    fn explain(
-        left: &Bound<'_, PyBytes>,
-        left_type: ContentType,
-        right: &Bound<'_, PyBytes>,
-        right_type: ContentType,
-    ) -> Mismatch {
-        Mismatch(diff::explain(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get()))
     }
 
     #[pyfunction]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 use regex::bytes::Regex;
 
-use super::shape::{begins_word, is_base64, is_random, is_stand_in, is_word, run_end};
+use super::shape::{begins_word, is_base64, is_random, is_stand_in, is_word, run_end, trailing_backslashes};
 use super::{Hit, any_of, encoded, find_each, token};
 
 static LITERALS: LazyLock<Option<Regex>> =
@@ -83,26 +83,36 @@ const LONGEST_PEM: usize = 20_000;
 /// A private key in PEM (RFC 7468), also inside a JSON string, where its line ends are escaped, and in a form.
 fn pem(text: &[u8], start: usize) -> Option<Hit> {
     let block = &text[start..text.len().min(start + LONGEST_PEM)];
-    let label = &block[..block.len().min(64)];
-    let label = &label[..memmem::find(label.get(10..)?, b"-----").map(|length| length + 15)?];
-    if memmem::find(label, b"PRIVATE").is_none() || memmem::find(label, b"KEY").is_none() {
+    let begin = "-----BEGIN".len();
+    let label = begin + label_length(block.get(begin..)?)?;
+    if memmem::find(&block[..label], b"PRIVATE").is_none() || memmem::find(&block[..label], b"KEY").is_none() {
         return None;
     }
     // Up to the next dashes, the quote that ends the string, or a template: no byte is looked at twice.
-    let rest = &block[label.len()..];
+    let rest = &block[label..];
     let dashes = memmem::find(rest, b"-----").unwrap_or(rest.len());
-    let payload =
-        &rest[..rest[..dashes].iter().position(|byte| matches!(byte, b'"' | b'<' | b'{' | b'}')).unwrap_or(dashes)];
-    let end = label.len() + payload.len();
-    let end = match block.get(end..) {
-        Some(tail) if tail.starts_with(b"-----END") => {
-            let tail = &tail[..tail.len().min(72)];
-            end + 8 + memmem::find(&tail[8..], b"-----").map_or(0, |length| length + 5)
-        }
-        _ => end,
+    let stop = rest[..dashes].iter().position(|byte| matches!(byte, b'"' | b'<' | b'{' | b'}'));
+    let payload = &rest[..stop.unwrap_or(dashes)];
+    let payload = &payload[..payload.len() - trailing_backslashes(payload)];
+    if start + block.len() < text.len() && label + payload.len() == block.len() {
+        return None;
+    }
+    let end = match block.get(label + payload.len()..).and_then(|tail| tail.strip_prefix(b"-----END")) {
+        Some(tail) => label + payload.len() + "-----END".len() + label_length(tail).unwrap_or(0),
+        // Cut off: all there is of it.
+        None => label + payload.len(),
     };
     let letters = payload.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
     (letters >= 40 && is_random(payload)).then(|| Hit::new("private-key", start, start + end))
+}
+
+/// The length of ` PRIVATE KEY-----`, whatever the label; a form writes its blanks `+` or `%20`.
+fn label_length(text: &[u8]) -> Option<usize> {
+    let text = &text[..text.len().min(64)];
+    let length = run_end(text, 0, |byte| {
+        byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'+' | b'%')
+    });
+    text[length..].starts_with(b"-----").then_some(length + 5)
 }
 
 /// The longest user part of a URI looked at, in bytes.

@@ -136,9 +136,9 @@ fn at(text: &[u8], start: usize, end: usize) -> Option<Hit> {
     let right = &text[end..text.len().min(end + LONGEST_NAME)];
     let name_end = if text.get(end - 1) == Some(&b'=') { end - 1 } else { end + run_end(right, 0, is_word) };
     // What follows is the cheaper question: in prose, a blank and a word.
-    let (place, after) = separator(text, name_end)?;
+    let gap = separator(text, name_end)?;
     let (kind, class) = class(&text[start..name_end])?;
-    let found = value(text, start, place, after, class)?;
+    let found = value(text, start, &gap, class)?;
     let range = credential(text, found, class)?;
     let kind = token::at(text, range.start).map_or(kind, |(kind, _)| kind);
     Some(Hit::new(kind, range.start, range.end))
@@ -155,32 +155,41 @@ enum Place {
     Part,
 }
 
-/// What separates the name that ends at `at` from its value, and where the value begins.
-fn separator(text: &[u8], at: usize) -> Option<(Place, usize)> {
-    let mut next = quote(text, at).map_or(at, |quote| quote.after);
-    let rest = &text[next..];
-    if next > at && (rest.starts_with(b"\r\n") || rest.starts_with(b"; ")) {
+/// What stands between a name and its value.
+struct Gap {
+    place: Place,
+    /// The quote behind the name.
+    name_quote: Option<Quote>,
+    /// Where the value, or white space and quotes before it, begins.
+    after: usize,
+}
+
+/// What separates the name that ends at `at` from its value.
+fn separator(text: &[u8], at: usize) -> Option<Gap> {
+    let name_quote = quote(text, at);
+    let name_end = name_quote.as_ref().map_or(at, |quote| quote.after);
+    let rest = &text[name_end..];
+    if name_quote.is_some() && (rest.starts_with(b"\r\n") || rest.starts_with(b"; ")) {
         let head = &rest[..rest.len().min(512)];
-        return memchr::memmem::find(head, b"\r\n\r\n").map(|empty| (Place::Part, next + empty + 4));
+        let empty = memchr::memmem::find(head, b"\r\n\r\n")?;
+        return Some(Gap { place: Place::Part, name_quote, after: name_end + empty + 4 });
     }
-    let quoted = next > at;
-    let name_end = next;
-    next = run_end(text, next, |byte| matches!(byte, b' ' | b'\t'));
+    let next = run_end(text, name_end, |byte| matches!(byte, b' ' | b'\t'));
     let (place, length) = match text.get(next..)? {
         [b'=', b'=' | b'~', ..] => return None,
         [b'=', b'>', ..] | [b':', b'=', ..] => (Place::Member, 2),
-        [b'=', ..] if next == name_end && !quoted => (Place::Parameter, 1),
+        [b'=', ..] if next == at => (Place::Parameter, 1),
         [b':' | b'=', ..] => (Place::Member, 1),
         [b'%', b'3', b'A' | b'a', ..] => (Place::Member, 3),
         [b'%', b'3', b'D' | b'd', ..] => (Place::Parameter, 3),
         _ => return None,
     };
-    Some((place, next + length))
+    Some(Gap { place, name_quote, after: next + length })
 }
 
 /// A quote, with the backslashes or the percent-encoding that its nesting gives it.
 struct Quote {
-    /// One of `"`, `'`, or `%` for `%22`.
+    /// `"` or `'`, or the last digit of `%22` or `%27`.
     mark: u8,
     backslashes: usize,
     after: usize,
@@ -191,7 +200,9 @@ fn quote(text: &[u8], at: usize) -> Option<Quote> {
     let after = at + slashes;
     match text.get(after..)? {
         [mark @ (b'"' | b'\''), ..] => Some(Quote { mark: *mark, backslashes: slashes, after: after + 1 }),
-        [b'%', b'2', b'2' | b'7', ..] if slashes == 0 => Some(Quote { mark: b'%', backslashes: 0, after: after + 3 }),
+        [b'%', b'2', mark @ (b'2' | b'7'), ..] if slashes == 0 => {
+            Some(Quote { mark: *mark, backslashes: 0, after: after + 3 })
+        }
         _ => None,
     }
 }
@@ -203,17 +214,23 @@ struct Value {
     delimited: bool,
 }
 
-/// The value that begins at or after `at`.
-fn value(text: &[u8], name: usize, place: Place, at: usize, class: Class) -> Option<Value> {
+/// The value behind `gap`.
+fn value(text: &[u8], name: usize, gap: &Gap, class: Class) -> Option<Value> {
+    let place = gap.place;
     if place == Place::Part {
-        let end = run_end(text, at, |byte| !matches!(byte, b'\r' | b'\n'));
-        return Some(Value { range: at..end, delimited: true });
+        let end = run_end(text, gap.after, |byte| !matches!(byte, b'\r' | b'\n'));
+        return text[..name].ends_with(b"name=\"").then_some(Value { range: gap.after..end, delimited: true });
     }
     if class == Class::Signature && place != Place::Parameter {
         return None;
     }
-    let at = if place == Place::Member { opening(text, at) } else { at };
+    let at = if place == Place::Member { opening(text, gap.after) } else { gap.after };
     if let Some(quote) = quote(text, at) {
+        // Behind `"the password:"` stands the quote that ends that string, and behind it JSON goes on.
+        let alike = gap.name_quote.as_ref().is_some_and(|n| n.mark == quote.mark && n.backslashes == quote.backslashes);
+        if !alike && matches!(text.get(quote.after)?, b',' | b'}' | b']' | b':' | b' ' | b'\t' | b'\r' | b'\n') {
+            return None;
+        }
         let end = closing(text, &quote)?;
         return Some(Value { range: quote.after..end, delimited: true });
     }
@@ -248,6 +265,10 @@ fn value(text: &[u8], name: usize, place: Place, at: usize, class: Class) -> Opt
     if matches!(text.get(end), Some(b'(' | b'[' | b'{' | b'<')) {
         return None;
     }
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    if place == Place::Member && text[at..end].iter().take_while(|&&byte| byte != b',').all(is_number) {
+        return None;
+    }
     let in_form = in_form && matches!(text.get(end), None | Some(b'&' | b'"' | b'\'' | b'\\' | b'\r' | b'\n' | b' '));
     Some(Value { range: at..end, delimited: in_form })
 }
@@ -268,24 +289,30 @@ fn opening(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// Where the value behind `quote` ends: at the same mark with the same number of backslashes.
+/// Where the value behind `quote` ends: at the same mark with the same number of backslashes, or at a double quote that ends the JSON
+/// string around it.
 fn closing(text: &[u8], quote: &Quote) -> Option<usize> {
     let limit = text.len().min(quote.after + LONGEST_VALUE);
     let value = &text[quote.after..limit];
-    if quote.mark == b'%' {
-        return memchr::memmem::find(value, b"%2").map(|length| quote.after + length);
-    }
-    for length in memchr::memchr_iter(quote.mark, value) {
-        let slashes = trailing_backslashes(&value[..length]);
-        let closes = match quote.backslashes {
-            0 => slashes.is_multiple_of(2),
-            nested => slashes <= nested,
-        };
-        if closes {
-            return Some(quote.after + length - slashes.min(quote.backslashes));
+    let length = match quote.mark {
+        b'"' => memchr::memchr_iter(b'"', value).find(|&at| match trailing_backslashes(&value[..at]) {
+            slashes if quote.backslashes == 0 => slashes.is_multiple_of(2),
+            slashes => slashes <= quote.backslashes,
+        })?,
+        b'\'' => memchr::memchr2_iter(b'"', b'\'', value)
+            .find(|&at| value[at] == b'"' || trailing_backslashes(&value[..at]) <= quote.backslashes)?,
+        encoded => {
+            let plain = value
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'&' | b'\'' | b'<' | b'\\' | b' '))
+                .unwrap_or(value.len());
+            memchr::memmem::find(&value[..plain], &[b'%', b'2', encoded]).unwrap_or(plain)
         }
-    }
-    None
+    };
+    // The backslashes of the closing quote are no part of the value; those of a pair inside it are.
+    let slashes = trailing_backslashes(&value[..length]);
+    let outside = if quote.mark == b'"' { slashes.min(quote.backslashes) } else { slashes };
+    Some(quote.after + length - outside)
 }
 
 /// The part of a value that is the credential, if it looks like one.
@@ -308,14 +335,16 @@ fn credential(text: &[u8], found: Value, class: Class) -> Option<Range<usize>> {
                 (true, _) => 8,
             };
             let one_word = !value.iter().any(u8::is_ascii_whitespace);
-            let made_up = delimited && class == Class::Password || is_random(value) || (delimited && has_digit(value));
+            // Bare, a type of a source (`pub PrivateKey: X509CertificateKind`) has to be told from a key.
+            let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+            let made_up = match (delimited, class) {
+                (false, _) => is_random(value) && (digits >= 2 || value.len() >= 32),
+                (true, Class::Password) => true,
+                (true, _) => digits >= 1 || is_random(value),
+            };
             (value.len() >= least && one_word && made_up && !is_stand_in(value)).then_some(range)
         }
     }
-}
-
-fn has_digit(value: &[u8]) -> bool {
-    value.iter().any(u8::is_ascii_digit)
 }
 
 /// Schemes of the IANA registry and the ones vendors made up.

@@ -115,7 +115,8 @@ const MARKS: [&str; 10] = ["${", "{{", "...", "…", "***", "xxxx", "XXXX", "://
 /// Whether `value` only stands in for a credential: empty, a template, a mask, a word such as `dummy`. A full-length key with `test`
 /// in it is no stand-in: better a made-up key redacted than a real one kept.
 pub(super) fn is_stand_in(value: &[u8]) -> bool {
-    if value.starts_with(super::REDACTED.as_bytes()) || variety(value) < 3 {
+    // An ARN names a key of AWS's own and is none.
+    if value.starts_with(super::REDACTED.as_bytes()) || value.starts_with(b"arn:") || variety(value) < 3 {
         return true;
     }
     if let [b'<' | b'$' | b'{' | b'[' | b'(' | b'%', ..] = value {
@@ -133,10 +134,7 @@ pub(super) fn is_stand_in(value: &[u8]) -> bool {
         return true;
     }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if digits >= 4 && value.len() >= 16 {
-        return false;
-    }
-    if digits > 4 {
+    if digits > 4 || (digits == 4 && value.len() >= 16) || (value.len() >= 32 && is_random(value)) {
         return false;
     }
     let lower = value.to_ascii_lowercase();

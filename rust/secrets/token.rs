@@ -38,7 +38,7 @@ const fn shape(prefix: &'static str, kind: &'static str, body: Body, least: usiz
 /// Prefix, kind, characters of the rest, and how many of them at least: a little fewer than the vendors give out today.
 /// A longer prefix stands before a shorter one that it begins with. Where the shapes come from: the vendors' key pages, GitHub's
 /// "supported secret scanning patterns" and gitleaks' rules.
-const SHAPES: [Shape; 67] = [
+const SHAPES: [Shape; 68] = [
     shape("sk-ant-", "anthropic", Body::Word, 16),
     shape("sk-or-", "openrouter", Body::Word, 16),
     shape("sk-lf-", "langfuse", Body::Word, 16),
@@ -48,6 +48,7 @@ const SHAPES: [Shape; 67] = [
     shape("AIza", "google-api-key", Body::Word, 35),
     shape("ya29.", "google-oauth", Body::Dotted, 20),
     shape("1//0", "google-refresh-token", Body::Word, 30),
+    shape("1%2F%2F0", "google-refresh-token", Body::Word, 30),
     shape("GOCSPX-", "google-client-secret", Body::Word, 20),
     shape("AKIA", "aws-access-key-id", Body::Capitals, 16),
     shape("ASIA", "aws-access-key-id", Body::Capitals, 16),

@@ -11,6 +11,23 @@ use super::{REDACTED, redact};
 /// 4.1): alone it is as likely a country's. Keys of a vendor's shape are found in the path and in any other parameter too.
 #[must_use]
 pub fn redact_uri(uri: &str) -> Cow<'_, str> {
+    let mut redacted = Cow::Borrowed(uri);
+    // Once is enough but for URIs made to defy it, as with `redact`.
+    for _ in 0..4 {
+        let next = match redact(redacted.as_bytes()) {
+            Cow::Borrowed(_) => match without_parts(&redacted) {
+                Cow::Borrowed(_) => break,
+                Cow::Owned(next) => next,
+            },
+            Cow::Owned(bytes) => without_parts(&String::from_utf8_lossy(&bytes)).into_owned(),
+        };
+        redacted = Cow::Owned(next);
+    }
+    redacted
+}
+
+/// `uri` without what its syntax says is a credential.
+fn without_parts(uri: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
     let mut cut = |start: usize, end: usize| {
@@ -20,15 +37,15 @@ pub fn redact_uri(uri: &str) -> Cow<'_, str> {
             done = end;
         }
     };
-    if let Some((start, end)) = userinfo(uri) {
+    let (path, parameters) = uri.split_at(uri.find(['?', '#']).unwrap_or(uri.len()));
+    if let Some((start, end)) = userinfo(path) {
         cut(start, end);
     }
-    let parameters = uri.find(['?', '#']).map_or("", |at| &uri[at..]);
     let in_oauth = parameters.split(['?', '#', '&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         ["state", "client_id", "redirect_uri", "grant_type", "code_verifier"].contains(&name)
     });
-    let mut at = uri.len() - parameters.len();
+    let mut at = path.len();
     for pair in parameters.split_inclusive(['?', '#', '&', ';']) {
         let body = pair.trim_end_matches(['?', '#', '&', ';']);
         if let Some((name, _)) = body.split_once('=')
@@ -38,23 +55,18 @@ pub fn redact_uri(uri: &str) -> Cow<'_, str> {
         }
         at += pair.len();
     }
-    if done > 0 {
-        out.push_str(&uri[done..]);
+    if done == 0 {
+        return Cow::Borrowed(uri);
     }
-    let uri = if done > 0 { Cow::Owned(out) } else { Cow::Borrowed(uri) };
-    match redact(uri.as_bytes()) {
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        Cow::Borrowed(_) => uri,
-    }
+    out.push_str(&uri[done..]);
+    Cow::Owned(out)
 }
 
-/// Where the user part stands: the password, or all of it where there is no colon, as tokens stand there.
-fn userinfo(uri: &str) -> Option<(usize, usize)> {
-    let start = uri.find("://")? + 3;
-    let authority = &uri[start..];
-    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
-    let end = authority.rfind('@')?;
-    Some((start, start + end))
+/// Where the user part stands, with or without a password: tokens stand there alone.
+fn userinfo(path: &str) -> Option<(usize, usize)> {
+    let start = path.find("://")? + 3;
+    let authority = path[start..].split('/').next()?;
+    Some((start, start + authority.rfind('@')?))
 }
 
 /// Names that say nothing in a body, but in a query.

@@ -56,7 +56,7 @@ fn beginnings(text: &[u8], start: usize, block: &[u8; BLOCK]) -> u64 {
     for edge in 0..2 {
         found = found & !(1 << edge) | (four & (u64::from(may_begin(text, start + edge)) << edge));
     }
-    if block.iter().fold(false, |any, &byte| any | (byte == b'\\')) {
+    if block.iter().fold(0, |any, &byte| any | u8::from(byte == b'\\')) != 0 {
         for backslash in memchr::memchr_iter(b'\\', &block[..BLOCK - 2]) {
             let next = backslash + 2;
             found |= four & (u64::from(may_begin(text, start + next)) << next);

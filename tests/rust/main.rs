@@ -1,7 +1,10 @@
 //! The core's tests: one binary, one module for each module of the core.
 
 mod cassette;
+mod diff;
 mod json;
+mod json_media;
 mod media;
 mod multipart;
+mod secrets;
 mod volatile;

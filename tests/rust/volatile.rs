@@ -205,7 +205,7 @@ fn piece() -> impl Strategy<Value = String> {
         2 => written(&format!("20[0-9]{{2}}[01][0-9][0-3][0-9][Tt ][0-2][0-9][0-5][0-9][0-6][0-9]{fraction}{zone}")),
         3 => written(&format!("[-+.]?[12][0-9]{{9}}([0-9]{{3}}){{0,3}}{fraction}(e5)?")),
         1 => written("[0-9]{1,20}"),
-        1 => written("\x1A(media [a-z/0-9]{0,12} [0-9]{0,10} [0-9a-f]{63,65}|uuid\x1A)?"),
+        2 => written("\x1A(media (x/)?(1732185600|[a-z]{0,12}) (1732185600|[0-9]{0,3}) [0-9a-f]{63,65}|uuid\x1A)?"),
         5 => written("[-_.,:/ =+1a\\\\\"\u{e9}]{0,2}"),
         2 => written("\\\\{1,2}[bfnrtuv]"),
         1 => written("[ ~z]{0,80}"),

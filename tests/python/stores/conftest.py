@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from llm_vcr.stores.base import CassetteRecord, Episode
 from llm_vcr.stores.redis import RedisStore
+
 from tests.redis_server import RedisServer
 
 

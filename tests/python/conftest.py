@@ -1,0 +1,26 @@
+"""What the tests of the Python layer share: a clean environment, and the stand-in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from llm_vcr.config import PROVIDER_KEYS
+
+from tests.fake_provider import FakeProvider
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the suite may have keys and settings of their own; both decide matches."""
+    for name in list(os.environ):
+        if name.startswith("LLM_VCR_") or name in PROVIDER_KEYS or name == "CI":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as running:
+        yield running
