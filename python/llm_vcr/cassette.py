@@ -221,19 +221,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         if found:
             return True
         with self._lock:
-<<<<<<< HEAD
-            if not getattr(request, "_llm_vcr_counted", False):
-=======
-            if getattr(request, "_llm_vcr_turn", None) is not None:
-                return True
-            turn = self._find(prepared)
-            if turn is not None:
-                self._reserved.add(turn.index)
-                request._llm_vcr_turn = turn
-                return True
             # For a redirect, vcrpy's aiohttp stub asks about stored requests in turn: no client made those.
             if not getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
->>>>>>> main
                 request._llm_vcr_counted = True
                 if self.write_protected:
                     self.counts.refused += 1
