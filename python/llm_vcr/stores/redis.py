@@ -81,6 +81,8 @@ class RedisStore(PackedStore):
                 url,
                 socket_timeout=TIMEOUT,
                 socket_connect_timeout=3.0,
+                # RESP3 would cost a HELLO, and hides NOAUTH behind what it says of that.
+                protocol=2,
                 # One place decides what is tried again (`_run`), and knows what may be.
                 retry=Retry(NoBackoff(), 0),
             )
@@ -393,4 +395,7 @@ def _sentence(error: BaseException) -> str:
     first = text[0] if text else kind
     # redis-py puts the command in front: "Command # 1 (EVALSHA … ) of pipeline caused error: OOM …"
     first = first.rpartition("caused error: ")[2] or first
+    if "unauthenticated" in first:
+        # What a server says of a long command from somebody who should have said a password first.
+        return "NOAUTH: the server wants a password, and the URL has none"
     return f"{first[:300]}" if kind in first else f"{kind}: {first[:300]}"
