@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -174,13 +175,14 @@ def _choice(kind: Any) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text not in options:
-            raise ValueError(f"one of {', '.join(options)}" + _nearest(text, options))
+            raise ValueError(f"one of {', '.join(options)}" + nearest(text, options))
         return text
 
     return parse
 
 
-def _nearest(word: str, known: tuple[str, ...]) -> str:
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """A question that names the known word nearest to a misspelt one, or nothing where none is near."""
     near = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -233,13 +235,20 @@ def _boolean(text: str) -> bool:
 
 
 def _store(text: str) -> str:
-    scheme = urlsplit(text).scheme if ":" in text else text
+    scheme = text.partition(":")[0]
     known = ("file", "redis", "rediss", "unix", "redis+cluster", "redis+sentinel")
     if scheme not in known:
-        raise ValueError(f"a store: file, file:DIR, or a URL with the scheme {', '.join(known[1:])}" + _nearest(scheme, known))
-    if scheme.startswith("redis") and not urlsplit(text).netloc:
+        raise ValueError(f"a store: file, file:DIR, or a URL with the scheme {', '.join(known[1:])}" + nearest(scheme, known))
+    if scheme.startswith("redis") and not _url_host(text):
         raise ValueError(f"a URL with a host, such as {scheme}://localhost:6379/0")
     return text
+
+
+def _url_host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # half an IPv6 address
+        return None
 
 
 def _path(text: str) -> str:
@@ -263,7 +272,7 @@ def _pattern(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if "/" in text or " " in text or not text:
+    if not re.fullmatch(r"[^/\s:]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", text):
         raise ValueError("host names without scheme, port or path, where * stands for any characters")
     return text.lower()
 
@@ -284,6 +293,10 @@ class Setting:
     many: bool = False
     also: str = ""
     """A second name in the environment, behind the first."""
+    lines: bool = False
+    """Several stand on lines of their own: a comma is part of a value."""
+    whole_run: bool = False
+    """It cannot differ from test to test, so a marker cannot set it."""
 
     @property
     def ini(self) -> str:
@@ -306,29 +319,36 @@ class Setting:
         Raises:
             ConfigError: naming ``where``, the value and what was expected.
         """
-        items = _items(value) if self.many else [value]
+        items = self._items(value) if self.many else [value]
         try:
             parsed = [self.parse(_text(item)) for item in items]
         except ValueError as error:
-            raise ConfigError(where, value, str(error)) from None
+            raise ConfigError(where, _without_password(value), str(error)) from None
         return tuple(parsed) if self.many else parsed[0]
 
+    def _items(self, value: object) -> list[object]:
+        if isinstance(value, str):
+            return [part.strip() for part in re.split("\n" if self.lines or "\n" in value else ",", value) if part.strip()]
+        return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
 
-def _items(value: object) -> list[object]:
-    if isinstance(value, str):
-        return [part.strip() for part in re.split(r"[\n,]" if "\n" not in value else r"\n", value) if part.strip()]
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+def _without_password(value: object) -> object:
+    from llm_vcr import _core
+
+    return _core.redact_uri(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 TABLE: Mapping[str, Setting] = {
     row.name: row
     for row in (
-        Setting("mode", _mode, "which tests get a cassette: auto (every one), marked, or off (the default)"),
-        Setting("paths", str, "with auto: only tests below these paths", many=True),
+        Setting("mode", _mode, "which tests get a cassette: auto (every one), marked, or off (the default)", whole_run=True),
+        Setting("paths", str, "with auto: only tests below these paths", many=True, whole_run=True),
         Setting(
             "record_mode", _choice(RecordMode), "vcrpy's record mode; new_episodes by default, none where CI is set and the store is files"
         ),
@@ -340,26 +360,27 @@ TABLE: Mapping[str, Setting] = {
             "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL; also CASSETTE_REDIS_URL",
             # Never REDIS_URL: that is the application's own, and its tests flush it.
             also="CASSETTE_REDIS_URL",
+            whole_run=True,
         ),
         Setting("ttl", _duration, "how long an episode is fresh: 24h in Redis by default, inf in files"),
         Setting("stale", _choice(Stale), "an episode older than that: rerecord (the default) or serve, told as HIT:STALE"),
         Setting("max_episodes", _count, "how many episodes a cassette may have (50)"),
-        Setting("project", _name, "part of every key in Redis; the name in pyproject.toml by default"),
-        Setting("prefix", _name, "what every key in Redis begins with (llm-vcr)"),
+        Setting("project", _name, "part of every key in Redis; the name in pyproject.toml by default", whole_run=True),
+        Setting("prefix", _name, "what every key in Redis begins with (llm-vcr)", whole_run=True),
         Setting(
             "on_outage",
             _choice(Outage),
             "a store that cannot be reached: miss (calls go live), mirror (the default where there is one), or fail",
         ),
-        Setting("mirror", str, "a folder with a copy of what was read from Redis, and of what could not be written to it"),
-        Setting("mirror_size", _size, "how large the mirror may become (1G)"),
+        Setting("mirror", str, "a folder with a copy of what was read from Redis, and of what could not be written to it", whole_run=True),
+        Setting("mirror_size", _size, "how large the mirror may become (1G)", whole_run=True),
         Setting("wait", _duration, "how long to wait for another process that records the same cassette (5m)"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),
         Setting("ignore", _path, "JSON paths that do not count when bodies are compared", many=True),
-        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True),
+        Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True, lines=True),
         Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
-        Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one"),
+        Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
     )
 }
@@ -401,8 +422,11 @@ def read(
 def _reject_misspelt(environment: Mapping[str, str]) -> None:
     known = tuple(row.env for row in TABLE.values()) + _OTHER_NAMES
     for name, value in environment.items():
-        if name.startswith("LLM_VCR_") and name not in known and (near := difflib.get_close_matches(name, known, 1, 0.85)):
-            raise ConfigError(name, value, f"no such setting; did you mean {near[0]}?")
+        if not name.startswith("LLM_VCR_") or name in known:
+            continue
+        row = TABLE.get(name.removeprefix("LLM_VCR_").lower())
+        if near := [row.env] if row else difflib.get_close_matches(name, known, 1, 0.85):
+            raise ConfigError(name, _without_password(value), f"no such setting; did you mean {near[0]}?")
 
 
 def lookup(name: str, where: str | None = None) -> Setting:
@@ -412,7 +436,7 @@ def lookup(name: str, where: str | None = None) -> Setting:
         ConfigError: where there is none, with the nearest name.
     """
     if name not in TABLE:
-        raise ConfigError(where or f"llm_vcr_{name}", "", f"a known setting, one of {', '.join(TABLE)}" + _nearest(name, tuple(TABLE)))
+        raise ConfigError(where or f"llm_vcr_{name}", "", f"a known setting, one of {', '.join(TABLE)}" + nearest(name, tuple(TABLE)))
     return TABLE[name]
 
 

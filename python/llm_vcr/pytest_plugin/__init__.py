@@ -57,10 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def _reject_unknown(config: pytest.Config) -> None:
     """A misspelt key in the ini file would otherwise be a setting that is silently not in force."""
     known = {row.ini for row in settings.TABLE.values()}
-    for key, value in config.inicfg.items():
+    # pytest 9.2 deprecates the public name and offers nothing else that tells which keys there are; pytest 8 has only that one.
+    present = config._inicfg if hasattr(config, "_inicfg") else config.inicfg
+    for key, value in present.items():
         if key.startswith("llm_vcr") and key not in known:
-            settings.lookup(key.removeprefix("llm_vcr_"), key)
-            raise ConfigError(key, value, f"a known setting, one of {', '.join(sorted(known))}")
+            nearest = settings.nearest(key, tuple(sorted(known)))
+            raise ConfigError(key, getattr(value, "value", value), f"a known setting, one of {', '.join(sorted(known))}{nearest}")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

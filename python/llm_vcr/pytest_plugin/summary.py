@@ -39,7 +39,7 @@ class Summary:
             f"{replayed} replayed",
             *(
                 f"{number} {word}"
-                for word in ("recorded", "repeated", "masked", "refused")
+                for word in ("recorded", "repeated", "masked", "stale", "refused")
                 if (number := sum(getattr(one, word) for one in verdicts))
             ),
         ]

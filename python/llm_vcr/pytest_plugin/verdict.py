@@ -3,6 +3,7 @@
 ============================  ===========================================================================
 HIT                           every call was answered from the cassette
 HIT:MASKED                    the same, at least one of them only with uuids, times or epochs masked
+HIT:STALE                     the same, at least one of them by an answer that is older than its ttl
 PARTIAL                       some calls were answered, others went live and were stored
 MISS:RECORDED                 calls went live and were stored
 MISS:NOT_PERSISTED            calls went live, or were refused, and nothing was stored; the reason says why
@@ -33,6 +34,7 @@ class Verdict:
     played: int = 0
     repeated: int = 0
     masked: int = 0
+    stale: int = 0
     live: int = 0
     recorded: int = 0
     refused: int = 0
@@ -70,4 +72,6 @@ def _word(of: Verdict, *, stored: bool) -> str:
         return "PARTIAL" if answered else "MISS:RECORDED"
     if not answered:
         return "NOOP"
+    if of.stale:
+        return "HIT:STALE"
     return "HIT:MASKED" if of.masked else "HIT"

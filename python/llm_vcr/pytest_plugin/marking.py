@@ -1,0 +1,85 @@
+"""Which tests get a cassette, and under which settings of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llm_vcr import config as table
+from llm_vcr.config import Settings
+from llm_vcr.errors import ConfigError
+
+_AUTOMATIC = pytest.StashKey[bool]()
+_OFF = pytest.StashKey[str]()
+
+
+class Marking:
+    """Marks tests so that pytest-recording gives them a cassette."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        """Mark as ``settings`` say."""
+        self._root = config.rootpath
+        self._settings = settings
+        self.any_marked = False
+        """Whether at least one test gets a cassette."""
+
+    def mark(self, items: list[pytest.Item]) -> None:
+        """Mark the collected tests.
+
+        Raises:
+            pytest.UsageError: for a marker that cannot be.
+        """
+        for item in items:
+            if not isinstance(item, pytest.Function):
+                continue
+            off = self.arguments(item).get("off")
+            if off:
+                item.stash[_OFF] = str(off)
+                continue
+            if item.get_closest_marker("vcr") is None:
+                if item.get_closest_marker("llm_vcr") is None and not (self._settings.mode == "auto" and self._is_below_paths(item)):
+                    continue
+                item.stash[_AUTOMATIC] = True
+                item.add_marker(pytest.mark.vcr)
+            self.any_marked = True
+
+    def _is_below_paths(self, item: pytest.Item) -> bool:
+        roots = [self._root / one for one in self._settings.paths]
+        return not roots or any(item.path == root or root in item.path.parents for root in roots)
+
+    def arguments(self, item: pytest.Item) -> dict[str, Any]:
+        """The arguments of all ``llm_vcr`` markers of a test, the nearest one last; checked, so that a misspelt one is no silent one.
+
+        Raises:
+            pytest.UsageError: naming the test and what is wrong.
+        """
+        merged: dict[str, Any] = {}
+        for marker in reversed(list(item.iter_markers("llm_vcr"))):
+            if marker.args:
+                raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.llm_vcr takes keyword arguments only, got {marker.args!r}")
+            merged.update(marker.kwargs)
+        own = {name: value for name, value in merged.items() if name != "off"}
+        try:
+            table.override(self._settings, "@pytest.mark.llm_vcr", **own)
+            for name, value in own.items():
+                if table.TABLE[name].whole_run:
+                    raise ConfigError(f"@pytest.mark.llm_vcr({name}=…)", value, f"{name} in the ini file: it is one for the whole run")
+        except ConfigError as error:
+            raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+        return merged
+
+    def settings(self, item: pytest.Item) -> tuple[Settings, frozenset[str]]:
+        """The settings of a test, and which of them its markers set."""
+        own = {name: value for name, value in self.arguments(item).items() if name != "off"}
+        return table.override(self._settings, "@pytest.mark.llm_vcr", **own), frozenset(own)
+
+
+def is_automatic(item: pytest.Item) -> bool:
+    """Whether the test is marked by us, and not by its author."""
+    return item.stash.get(_AUTOMATIC, False)
+
+
+def why_off(item: pytest.Item) -> str | None:
+    """Why a test was left without a cassette on purpose, or ``None``."""
+    return item.stash.get(_OFF, None)
