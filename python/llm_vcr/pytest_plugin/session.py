@@ -64,8 +64,8 @@ class Session:
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
         except StoreUnavailableError as error:
-            # Otherwise each test says so for itself, when it has to do without.
-            if self._settings.outage == "fail":
+            # A worker that ended here would be a crash to its controller, which looks for itself; each of its tests fails before it calls.
+            if self._settings.outage == "fail" and not hasattr(self._config, "workerinput"):
                 pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
         return store
 
@@ -86,11 +86,16 @@ class Session:
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
 
+    def pytest_sessionstart(self) -> None:
+        """End the run now, where it is not to go on without its store."""
+        if self._settings.outage == "fail" and not hasattr(self._config, "workerinput"):
+            self._store = self._open_store()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark the tests that get a cassette, so that pytest-recording gives them one."""
         self._marking.mark(items)
-        if self._marking.any_marked:
+        if self._marking.any_marked and self._store is None:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
             self._store = self._open_store()
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import threading
 import time
 import unicodedata
@@ -394,7 +395,7 @@ def _sentence(error: BaseException) -> str:
     kind = type(error).__name__
     first = text[0] if text else kind
     # redis-py puts the command in front: "Command # 1 (EVALSHA … ) of pipeline caused error: OOM …"
-    first = first.rpartition("caused error: ")[2] or first
+    first = re.sub(r" script: [0-9a-f]{40}, .*", "", first.rpartition("caused error: ")[2] or first)
     if "unauthenticated" in first:
         # What a server says of a long command from somebody who should have said a password first.
         return "NOAUTH: the server wants a password, and the URL has none"

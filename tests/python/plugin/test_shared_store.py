@@ -235,7 +235,7 @@ def test_the_table_of_faults_in_the_docs_is_what_happens(shared: Suite, server: 
             rows.append(_row(fault, run, kept))
     table = HEAD + "\n".join(rows) + "\n"
     text = DOCS.read_text("utf-8")
-    if os.environ.get("LLM_VCR_WRITE_DOCS"):
+    if os.environ.get("WRITE_DOCS"):
         text = re.sub(r"(?s)(<!-- faults -->\n).*?(<!-- end -->)", lambda found: found[1] + table + found[2], text)
         DOCS.write_text(text, "utf-8")
-    assert table in text, "docs/guide/store.md has another table: run this test with LLM_VCR_WRITE_DOCS=1"
+    assert table in text, "docs/guide/store.md has another table: run this test with WRITE_DOCS=1"
