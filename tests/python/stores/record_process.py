@@ -8,8 +8,7 @@ import random
 import sys
 from pathlib import Path
 
-import vcr as vcrpy
-from llm_vcr import config, install, open_store
+from llm_vcr import config, open_store
 from llm_vcr.stores import redis as redis_store
 
 from tests.python.stores.conftest import record
@@ -30,6 +29,8 @@ def save(url: str, first: str, count: str) -> None:
 def ask(url: str, provider: str, folder: str, manner: str, seed: str, *numbers: str) -> None:
     """Ask the provider these questions under one cassette; tell the counts."""
     import httpx
+    import vcr as vcrpy
+    from llm_vcr import install
 
     settings = config.override(config.read(env={}), "test", store=url, provider_hosts="127.0.0.1", record_mode="new_episodes")
     vcr = install(vcrpy.VCR(record_mode="new_episodes"), settings)
