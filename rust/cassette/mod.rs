@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Numbers are LEB128. The head is text that only the caller understands. Base64 is kept as the bytes it stands for, only where encoding them
-//! again gives the same text, so that nothing is lost; from [`MIN_BLOB`] bytes on those, and binary bodies and parts, become blobs
-//! that are addressed by their SHA-256 and shared by all episodes.
+//! again gives the same text, so that nothing is lost; from [`MIN_BLOB`] bytes on those, and binary bodies and parts, and text
+//! from [`MIN_TEXT_BLOB`] bytes on, become blobs that are addressed by their SHA-256 and shared by all episodes.
 
 mod decode;
 mod encode;
@@ -25,6 +25,9 @@ pub const VERSION: u8 = 1;
 
 /// Payloads from this many bytes on are stored on their own. A blob of its own costs a store some 200 bytes.
 pub const MIN_BLOB: usize = 2048;
+
+/// The same for text.
+pub const MIN_TEXT_BLOB: usize = 32 * 1024;
 
 /// No episode is larger than this; a number beyond it is a damaged one.
 const MAX_LEN: usize = 1 << 30;

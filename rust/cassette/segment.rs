@@ -5,7 +5,7 @@ use std::ops::Range;
 use base64_simd::{Base64, STANDARD, URL_SAFE};
 use memchr::memmem;
 
-use super::{BASE64, BASE64_URL, MIN_BLOB, PLAIN};
+use super::{BASE64, BASE64_URL, MIN_BLOB, MIN_TEXT_BLOB, PLAIN};
 use crate::multipart::FIXED_BOUNDARY;
 
 /// Runs of base64 below this length are left as they are. Every run twice as long has a whole window of it, so only windows are looked at.
@@ -23,9 +23,11 @@ impl<'a> Segment<'a> {
         Self { kind: PLAIN, bytes: bytes.into() }
     }
 
-    /// Whether it is kept on its own: text is not, since zstd does better with all of it at once.
+    /// Whether it is kept on its own. For short text zstd does better with all of it at once; a long one may well be a page that another
+    /// test fetches too.
     pub(super) fn is_payload(&self) -> bool {
-        self.bytes.len() >= MIN_BLOB && (self.kind != PLAIN || std::str::from_utf8(&self.bytes).is_err())
+        let long = self.bytes.len() >= MIN_TEXT_BLOB;
+        long || self.bytes.len() >= MIN_BLOB && (self.kind != PLAIN || std::str::from_utf8(&self.bytes).is_err())
     }
 }
 

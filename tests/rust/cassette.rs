@@ -1,7 +1,7 @@
 //! The compact form of episodes: nothing is lost, and nothing that is damaged passes for whole.
 
 use base64_simd::{STANDARD, URL_SAFE};
-use llm_vcr::cassette::{Encoded, MIN_BLOB, VERSION, blobs, decode, encode};
+use llm_vcr::cassette::{Encoded, MIN_BLOB, MIN_TEXT_BLOB, VERSION, blobs, decode, encode};
 use llm_vcr::error::ErrorKind;
 use llm_vcr::sink::sha256;
 use proptest::prelude::*;
@@ -67,6 +67,13 @@ fn an_array_of_sound_is_compressed_and_noise_is_not() {
     let sound: Vec<u8> = (0..20_000_u32).flat_map(|n| [0x80 | (n % 7) as u8, 0xff]).collect();
     assert!(round(&sound, b"").blobs[0].stored.len() < sound.len() / 10);
     assert_eq!(round(&noise(20_000), b"").blobs[0].stored.len(), 20_001);
+}
+
+#[test]
+fn a_long_text_is_a_blob_that_others_may_share() {
+    let page = "the same page ".repeat(MIN_TEXT_BLOB / 14 + 1);
+    assert_eq!(round(page.as_bytes(), b"").blobs.len(), 1);
+    assert!(round(&page.as_bytes()[..MIN_TEXT_BLOB - 1], b"").blobs.is_empty());
 }
 
 #[test]

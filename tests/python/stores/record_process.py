@@ -45,6 +45,9 @@ def ask(url: str, provider: str, folder: str, manner: str, seed: str, *numbers: 
         async with httpx.AsyncClient(timeout=60) as client:
             await asyncio.gather(*(client.post(f"{provider}/v1/chat/completions", json=body(one)) for one in order))
 
+    # All begin at once, whatever it took to load them.
+    print("ready", flush=True)
+    sys.stdin.readline()
     with vcr.use_cassette(str(Path(folder) / "shared.yaml")) as cassette:
         if manner == "gather":
             asyncio.run(gather())

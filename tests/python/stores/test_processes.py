@@ -82,7 +82,20 @@ def slow() -> Iterator[SlowProvider]:
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "ignore", "-m", "tests.python.stores.record_process", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env=os.environ | {"NO_PROXY": "127.0.0.1"})
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"NO_PROXY": "127.0.0.1"}
+    )
+
+
+def go(processes: list[subprocess.Popen[str]]) -> None:
+    """Let processes begin once all are ready."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
 
 
 def told(processes: list[subprocess.Popen[str]]) -> list[list[str]]:
@@ -122,6 +135,7 @@ def check_single_flight(
     server: RedisServer, slow: SlowProvider, folder: Path, manner: str, *, kill: bool, processes: int, questions: int
 ) -> None:
     running = [start("ask", server.url, slow.url, folder, manner, seed, *range(questions)) for seed in range(processes)]
+    go(running)
     if kill:
         assert slow.begun.wait(60)
         (holder,) = server.client().keys("llm-vcr:lease:*")
