@@ -2,6 +2,7 @@
 
 use crate::body::{self, Kind, Rules};
 use crate::media::Shrink;
+use crate::secrets::REDACTED;
 use crate::sink::{Hasher, Sink, hex, sha256};
 use crate::volatile;
 use std::borrow::Cow;
@@ -65,7 +66,8 @@ pub fn key_fingerprint<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>
                 .filter(|(name, _)| is_one_of(name, &["key", "api_key", "api-key", "apikey", "access_token"]))
                 .map(|(_, value)| normalized(value)),
         )
-        .filter(|key| !key.is_empty())
+        // A key that was redacted (in the query of a stored redirect, say) tells nothing any more.
+        .filter(|key| !key.is_empty() && *key != REDACTED)
         .collect();
     if keys.is_empty() {
         return NO_KEY.to_owned();

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urljoin
 
 from vcr import matchers as vcr_matchers
@@ -23,12 +24,18 @@ from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 
+from llm_vcr import _core
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
+from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
+from llm_vcr.stores import CassetteRecord
 from llm_vcr.stores.lease import Flight
 from llm_vcr.vcr_request import Request
+
+MISSES = 20
+"""So many misses of a cassette are explained; the others are counted."""
 
 
 @dataclass
@@ -53,6 +60,16 @@ class Counts:
     """Bodies kept with small media in place of the full ones."""
 
 
+class Spending(Protocol):
+    """Whoever counts the calls that cost money."""
+
+    def reserve(self, request: Request) -> str | None:
+        """Asked before a call is made: why it must not be, or ``None``, and then it counts as made."""
+
+    def settle(self, request: Request) -> None:
+        """Told when the answer to a reserved call has come."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """How a cassette behaves beyond what vcrpy's configuration can say."""
@@ -67,6 +84,11 @@ class Policy:
     """Record everything anew, and replace what was there only if the recording is kept."""
     on_open: Callable[[Cassette], None] | None = None
     """Called with each cassette that was opened."""
+    spending: Spending | None = None
+    """Asked before each call goes live."""
+    answer_refusals: bool = False
+    """A provider's client is given an answer that says why its call was refused, so that it does not retry. (vcrpy raises an exception,
+    of which SDKs make a "Connection error" after three tries.)"""
 
     @functools.cached_property
     def filters(self) -> Filters:
@@ -101,10 +123,16 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
+        self.overflow = False
+        """The store had no room for what was recorded."""
+        self.misses: list[Miss] = []
+        """The calls that no episode answered, the first `MISSES` of them explained."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
+        self._refusals: list[str] = []
+        self._base: CassetteRecord | None = None
         self._user_filter = self._before_record_request
         self._flight: Flight | None = None
 
@@ -119,9 +147,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         reasons = list(self.refused_to_keep)
         if self.counts.recorded and self.gate is not None:
             reasons.append(self.gate)
-        if self.counts.refused:
-            reasons.append(f"refused: not in the cassette, and record mode {self.record_mode.value} records nothing")
-        return reasons
+        return reasons + [f"refused: not in the cassette, and {why}" for why in self._refusals]
+
+    @property
+    def stale(self) -> bool:
+        """Something was played that is older than it may be."""
+        return self.counts.stale > 0
 
     # --- loading
 
@@ -135,17 +166,15 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
-        ours = self._persister if isinstance(self._persister, Persister) else None
         try:
-            if ours is not None and (self.policy.fresh_start or self.record_mode == RecordMode.ALL):
-                ours.replacing(self._path)
-            if self.policy.fresh_start:
-                return
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
             return
         finally:
-            self.notes += ours.problems if ours is not None else []
+            self.notes += self._persister.problems if isinstance(self._persister, Persister) else []
+        self._base = getattr(requests, "record", None)
+        if self.policy.fresh_start:
+            return
         # Where something is to be recorded anew, even the mode `once` may record.
         self.rewound = not self._take_in(zip(requests, responses, strict=False))
         self._metadata = metadata[0] if metadata else {}
@@ -162,7 +191,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if kept is None:
                 continue
             stored = Request.of(kept[0])
-            stored.stored = True
+            stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
             self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
         self._loaded_count = len(self.data)
@@ -182,7 +211,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         with self._lock:
             # What was recorded here stands behind what was loaded, and there is nothing yet: who records does not come this way.
             if self._loaded_count == len(self.data):
-                self._take_in(self._persister.reload(self._path))
+                self._base, fresh = self._persister.reload(self._path, self._base)
+                self._take_in(fresh)
         return True
 
     def close(self) -> None:
@@ -222,13 +252,33 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             return True
         with self._lock:
             # For a redirect, vcrpy's aiohttp stub asks about stored requests in turn: no client made those.
-            if not getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
-                request._llm_vcr_counted = True
-                if self.write_protected:
-                    self.counts.refused += 1
-                else:
-                    self.counts.live += 1
-        return False
+            if getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
+                return False
+            request._llm_vcr_counted = True
+            refused = self._missed(prepared)
+            answers = self.policy.answer_refusals and self.policy.filters.is_provider(request)
+            if refused is None or (self.write_protected and not answers):
+                return False
+            request._llm_vcr_turn = _Refusal(refusal_answer(refused))
+            return True
+
+    def _missed(self, prepared: Request) -> str | None:
+        """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
+        why = None
+        if self.write_protected:
+            why = f"record mode {self.record_mode.value} records nothing"
+        elif self.policy.spending is not None:
+            why = self.policy.spending.reserve(prepared)
+        if why is None:
+            self.counts.live += 1
+        else:
+            self.counts.refused += 1
+            self._refusals.append(why)
+        if len(self.misses) >= MISSES:
+            return why
+        loaded = self.data[: self._loaded_count]
+        self.misses.append(explain_miss(prepared, loaded, self._reserved, self.policy.filters.matchers, why or ""))
+        return why and "\n".join(self.misses[-1].lines())
 
     def _reserve(self, request: Any, prepared: Request) -> bool:
         """Find this request an episode, and keep it for it."""
@@ -252,6 +302,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                     f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
                 )
             request._llm_vcr_turn = None
+            if isinstance(turn, _Refusal):
+                return turn.answer
             self._reserved.add(turn.index)
             stored, response = self.data[turn.index]
             if self.play_counts[turn.index] == 0 and turn.index < self._loaded_count:
@@ -294,13 +346,49 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return _Turn(loaded[-1], again=True, masked=masked)
         return None
 
+    def find_requests_with_most_matches(self, request: Any) -> list[tuple[Any, list[str], list[tuple[str, str]]]]:
+        """The nearest episodes, with the matchers that agree, and those that do not with a text that begins with the cause.
+
+        What vcrpy tells in its refusal. Only the few that it shows are explained: that is dear for long bodies.
+        """
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return []
+        by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
+        for stored, _ in self.data:
+            failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]
+            by_failures.setdefault(len(failed), []).append((stored, failed))
+        if not by_failures or (fewest := min(by_failures)) == len(self._match_on):
+            return []
+        nearest = sorted(by_failures[fewest], key=lambda one: _in_common(prepared, one[0]), reverse=True)
+        return [
+            (
+                stored,
+                [one.__name__ for one in self._match_on if one not in failed],
+                [(one.__name__, _cause(one, prepared, stored) if number < _EXPLAINED else "") for one in failed],
+            )
+            for number, (stored, failed) in enumerate(nearest)
+        ]
+
+    def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
+        if matcher in _KEYS:
+            return bool(_KEYS[matcher](prepared) == _KEYS[matcher](stored))
+        return bool(_evaluate_matcher(matcher, prepared, stored)[0])
+
     # --- what the provider answered
+
+    def count_live(self, calls: int) -> None:
+        """Count calls that a client made without asking: to where a redirect led."""
+        with self._lock:
+            self.counts.live += calls
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
         prepared = self.filter_request(request)
         if prepared is None:
             return
+        if self.policy.spending is not None:
+            self.policy.spending.settle(prepared)
         filters = self.policy.filters
         kept, shrunk = None, False
         reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
@@ -312,6 +400,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
+            _show(response, filters.as_played(response))
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
@@ -320,11 +409,27 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     # --- saving
 
+    def _persist(self, cassette_dict: dict[str, Any]) -> None:
+        """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
+        kept = []
+        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
+            if not getattr(request, "borrowed", False):
+                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
+        interactions = [one for one in kept if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        if self._metadata:
+            data["metadata"] = self._metadata
+        if isinstance(self._persister, Persister):
+            data["base"] = self._base
+            data["replace"] = self.policy.fresh_start or self.record_mode == RecordMode.ALL
+            data["played"] = self._played_keys()
+        self._persister.save_cassette(self._path, data, serializer=self._serializer)
+
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
         self._drop_dangling_redirects()
         if isinstance(self._persister, Persister):
-            self._persister.played(self._path, (request for request, _ in self._played_interactions))
+            self._persister.note_played(self._path, self._played_keys())
         if not (force or self.dirty or self.drop_unused_requests):
             return
         if self.gate is not None:
@@ -338,9 +443,15 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
             return
         self.saved = len(getattr(self._persister, "failures", ())) == failures
+        self.overflow = getattr(self._persister, "overflow", False)
         if not self.saved:
             self.refused_to_keep.append(self._persister.failures[-1])
         self.notes += [one for one in getattr(self._persister, "problems", ()) if one not in self.notes]
+
+    def _played_keys(self) -> frozenset[str]:
+        """The stored episodes that were played, by the keys they have in a shared store."""
+        played = (getattr(request, "key", None) for request, _ in self._played_interactions if not getattr(request, "borrowed", False))
+        return frozenset(key for key in played if key is not None)
 
     def _new_interactions(self) -> list[tuple[Any, Any]]:
         """What was recorded now (vcrpy compares each with each to find out)."""
@@ -373,6 +484,27 @@ class _Turn:
     masked: bool
 
 
+def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
+    """Let the client that recorded an answer see it as it will be played. Only cookies stay: a login must work while it is recorded."""
+    cookies = {name: values for name, values in live["headers"].items() if text(name).lower() == "set-cookie"}
+    live.update(played, headers=played["headers"] | cookies)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """An answer of ours, in place of a provider's that must not be asked."""
+
+    answer: dict[str, Any]
+
+
+def refusal_answer(message: str) -> dict[str, Any]:
+    """An answer that every SDK turns into one readable error, at once: a status none of them tries again, and a header that says so."""
+    body = {"type": "error", "error": {"type": "llm_vcr_refused", "code": "llm_vcr_refused", "message": f"llm_vcr: {message}"}}
+    text = json.dumps(body).encode()
+    headers = {"content-type": ["application/json"], "content-length": [str(len(text))], "x-should-retry": ["false"]}
+    return {"status": {"code": 422, "message": "Refused by llm_vcr"}, "headers": headers, "body": {"string": text}}
+
+
 def _redirect(request: Any, response: Any) -> str | None:
     """Where a redirect leads, or ``None`` for any other answer."""
     code = status_code(response)
@@ -380,6 +512,27 @@ def _redirect(request: Any, response: Any) -> str | None:
         return None
     location = header(response.get("headers"), "location")
     return _without_fragment(urljoin(request.uri, location)) if location else None
+
+
+_EXPLAINED = 3
+"""How many of the nearest episodes vcrpy's refusal shows."""
+
+
+def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
+    """Why a matcher does not agree, the cause as its first word."""
+    if matcher in _KEYS:
+        word = "method" if matcher is vcr_matchers.method else "url"
+        return f"{word}: {_KEYS[matcher](prepared)} != {_KEYS[matcher](stored)} (recorded)"
+    return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
+
+
+def _in_common(prepared: Request, stored: Any) -> int:
+    """How many bytes two bodies have in common at their beginning."""
+    mine, theirs = prepared._body, stored._body
+    if not isinstance(mine, bytes) or not isinstance(theirs, bytes):
+        return 0
+    at = _core.first_difference(mine, theirs)
+    return len(mine) if at is None else at
 
 
 def _without_fragment(uri: str) -> str:

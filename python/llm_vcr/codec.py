@@ -6,6 +6,7 @@ them, so a file that was cut off is noticed. (vcrpy's own ``metadata`` cannot ca
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from llm_vcr import _core
 from llm_vcr.errors import CassetteFileError, UnsupportedBodyError
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode
@@ -37,8 +39,10 @@ class Serializer(Protocol):
 
 try:
     _Dumper: Any = yaml.CSafeDumper
+    _Loader: Any = yaml.CSafeLoader
 except AttributeError:  # PyYAML built without libyaml
     _Dumper = yaml.SafeDumper
+    _Loader = yaml.SafeLoader
 
 
 class _CassetteDumper(_Dumper):  # type: ignore[misc]  # one of two classes, chosen above
@@ -55,7 +59,13 @@ _NOT_LITERAL = re.compile(
 )
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
 def _represent_str(dumper: Any, text: str) -> yaml.Node:
+    if _SURROGATES.search(text):
+        # There is no YAML for those. aiohttp makes them of header bytes that are no UTF-8, which are Latin-1 (RFC 9110, section 5.5).
+        text = _SURROGATES.sub(lambda one: chr(ord(one[0]) - 0xDC00) if "\udc80" <= one[0] <= "\udcff" else "\ufffd", text)
     style = "|" if "\n" in text and not _NOT_LITERAL.search(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # type: ignore[no-any-return]
 
@@ -73,8 +83,8 @@ def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
         data["metadata"] = dict(record.metadata)
     if record.ttl != math.inf:
         data["ttl_seconds"] = record.ttl
-    if record.recorded_at is not None:
-        data["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    # Always there, always last: a file without it was cut off.
+    data["recorded_at"] = None if record.recorded_at is None else record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     if serializer is not None and serializer is not yamlserializer:
         return serializer.serialize(data)
     return str(yaml.dump(data, Dumper=_CassetteDumper, sort_keys=False, allow_unicode=True, width=2**30))
@@ -111,6 +121,76 @@ def _text(body: Any) -> Any:
     return str(body) if isinstance(body, str) else body
 
 
+def read(data: bytes, path: str, serializer: Serializer | None = None) -> CassetteRecord:
+    """The cassette in a file's ``data``: by the core where it is YAML as dumpers write it, else as `decode` does it.
+
+    Raises:
+        CassetteFileError: as `decode`, and where the file is not UTF-8.
+    """
+    from vcr.serializers import yamlserializer
+
+    if serializer is None or serializer is yamlserializer:
+        record = _read_plain(data)
+        if record is not None:
+            return record
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CassetteFileError(path, line, "the file is not UTF-8") from error
+    return decode(text, path, serializer)
+
+
+def _read_plain(data: bytes) -> CassetteRecord | None:
+    """The cassette in ``data``, or ``None`` where anything about it is unusual: `decode` knows what to make of it, or what to say."""
+    try:
+        tree = _core.read_yaml(data, _resolve)
+    except (yaml.YAMLError, ValueError):  # a date that cannot be
+        return None
+    if not isinstance(tree, dict) or not isinstance(tree.get("interactions"), list):
+        return None
+    version = tree.get("version", FORMAT_VERSION)
+    if not isinstance(version, int) or version > FORMAT_VERSION or (tree.get("recorded_by") == WRITER and "recorded_at" not in tree):
+        return None
+    if not isinstance(tree.get("metadata") or {}, dict):
+        return None
+    episodes = []
+    for one in tree["interactions"]:
+        episode = _plain_episode(one)
+        if episode is None:
+            return None
+        episodes.append(episode)
+    return _record(episodes, tree)
+
+
+def _plain_episode(one: Any) -> Episode | None:
+    """An interaction as an episode, if it is made of exactly what vcrpy writes today."""
+    if _problem(one):
+        return None
+    request, response = one["request"], one["response"]
+    headers, body = request["headers"], request["body"]
+    if "status_code" in response or request.keys() != _REQUEST.keys() or not (body is None or isinstance(body, bytes)):
+        return None
+    plain = {}
+    for name, values in headers.items():
+        if not isinstance(name, str) or not isinstance(values, list) or not values:
+            return None
+        # As vcrpy's `HeadersDict`: the first value only.
+        plain[name] = values if len(values) == 1 else values[:1]
+    if len({name.lower() for name in plain}) != len(plain):
+        return None
+    return Episode({"method": request["method"], "uri": request["uri"], "headers": plain, "body": body}, response)
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolve(scalar: str) -> Any:
+    """What PyYAML makes of a plain scalar: numbers in all their forms, dates, and everything else that is text after all."""
+    from vcr.serializers import yamlserializer
+
+    # As an item of a list: `--- a` at the start of a line would be a document.
+    return yamlserializer.deserialize(f"- {scalar}")[0]
+
+
 def decode(text: str, path: str, serializer: Serializer | None = None) -> CassetteRecord:
     """The cassette in ``text``, read as vcrpy reads it. ``path`` is what an error names.
 
@@ -131,19 +211,22 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
         )
     if data.get("recorded_by") == WRITER and "recorded_at" not in data:
         raise CassetteFileError(path, _last_line(text), "the file ends too early: its last key, `recorded_at`, is missing")
-    for number, one in enumerate(data["interactions"]):
-        _check(one, number, text, path)
-    requests, responses, *_ = deserialize("", SimpleNamespace(deserialize=lambda _: data))
+    metadata = data.get("metadata") or {}
+    if not isinstance(metadata, Mapping):
+        raise CassetteFileError(path, _line_of(text, "metadata"), "metadata: expected a mapping")
     episodes = []
-    for number, (request, response) in enumerate(zip(requests, responses, strict=True)):
+    for number, one in enumerate(data["interactions"]):
+        if problem := _problem(one):
+            raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} {problem}")
         try:
-            body = read_body(request.body).data if request.body is not None else None
-        except UnsupportedBodyError as error:
-            raise CassetteFileError(
-                path, _line_of(text, number), f"the request body of interaction {number + 1} cannot be read: {error}"
-            ) from error
-        headers = {name: [value] for name, value in request.headers.items()}
-        episodes.append(Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response))
+            (request,), (response,) = deserialize("", SimpleNamespace(deserialize=lambda _, one=one: {"interactions": [one]}))
+            episodes.append(_episode(request, response))
+        except (UnsupportedBodyError, AttributeError, TypeError, ValueError, LookupError) as error:
+            raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} cannot be read: {error}") from error
+    return _record(episodes, data)
+
+
+def _record(episodes: list[Episode], data: Mapping[str, Any]) -> CassetteRecord:
     return CassetteRecord(
         tuple(episodes),
         recorded_at=_moment(data.get("recorded_at")),
@@ -152,33 +235,74 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
     )
 
 
+def _episode(request: Any, response: Any) -> Episode:
+    body = read_body(request.body).data if request.body is not None else None
+    headers = {name: [value] for name, value in request.headers.items()}
+    return Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response)
+
+
+# libyaml's composer recurses on the C stack, without a limit: a deep nesting would end the process.
+_MAX_DEPTH = 500
+_LOOKS_DEEP = ("[" * 64, "{" * 64, "- " * 64, " " * 500)
+
+
+def _depth_of(text: str) -> int:
+    """How deep a YAML text is nested, counted up to `_MAX_DEPTH`."""
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > _MAX_DEPTH:
+            break
+    return deepest
+
+
 def _parse(text: str, path: str, serializer: Serializer) -> Any:
     if not text.strip():
         raise CassetteFileError(path, 1, "the file is empty")
     try:
+        if any(sign in text for sign in _LOOKS_DEEP) and _depth_of(text) > _MAX_DEPTH:
+            raise CassetteFileError(path, None, f"this cannot be read: nested more than {_MAX_DEPTH} levels deep")
         return serializer.deserialize(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise CassetteFileError(
             path, mark.line + 1 if mark else None, f"this is no valid YAML: {error.problem or error.context}"
         ) from error
-    except (yaml.YAMLError, ValueError, TypeError, LookupError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        # JSON tells the line; YAML's reader tells at which character it met one that may not be there.
         line = getattr(error, "lineno", None)
+        if line is None and isinstance(position := getattr(error, "position", None), int):
+            line = text.count("\n", 0, position) + 1
         raise CassetteFileError(path, line, f"this cannot be read: {error}") from error
 
 
-def _check(interaction: object, number: int, text: str, path: str) -> None:
-    """What vcrpy would stumble over with a bare KeyError."""
-    missing = [
-        part for part in ("request", "response") if not isinstance(interaction, Mapping) or not isinstance(interaction.get(part), Mapping)
-    ]
-    if not missing and isinstance(interaction, Mapping):
-        missing = [f"request.{key}" for key in ("method", "uri", "body", "headers") if key not in interaction["request"]]
-        # httpx cassettes from before vcrpy 6 have `status_code` and `content` instead; vcrpy still replays them.
-        if "status_code" not in interaction["response"]:
-            missing += [f"response.{key}" for key in ("status", "headers", "body") if key not in interaction["response"]]
+# What vcrpy would stumble over, at load or, worse, when the answer is played.
+_REQUEST = {"method": str, "uri": str, "headers": Mapping, "body": object}
+_RESPONSE = {"status": Mapping, "headers": Mapping, "body": Mapping | None}
+# httpx cassettes from before vcrpy 6; vcrpy still replays them.
+_OLD_RESPONSE = {"status_code": int, "headers": Mapping, "content": str | bytes}
+
+
+def _problem(interaction: object) -> str | None:
+    """What an interaction lacks, or has in a shape that cannot be."""
+    if not isinstance(interaction, Mapping):
+        return "lacks request, response"
+    request, response = (interaction.get(part) for part in ("request", "response"))
+    missing = [part for part, value in (("request", request), ("response", response)) if not isinstance(value, Mapping)]
+    if not isinstance(request, Mapping) or not isinstance(response, Mapping):
+        return f"lacks {', '.join(missing)}"
+    shapes = (("request", request, _REQUEST), ("response", response, _OLD_RESPONSE if "status_code" in response else _RESPONSE))
+    missing = [f"{part}.{key}" for part, value, shape in shapes for key in shape if key not in value]
     if missing:
-        raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} lacks {', '.join(missing)}")
+        return f"lacks {', '.join(missing)}"
+    wrong = [f"{part}.{key}" for part, value, shape in shapes for key, kind in shape.items() if not isinstance(value[key], kind)]
+    if not wrong and "status_code" not in response:
+        if not isinstance(response["status"].get("code"), int):
+            wrong.append("response.status.code")
+        if not isinstance((response["body"] or {}).get("string", b""), str | bytes | None):
+            wrong.append("response.body.string")
+    return f"has something else than expected in {', '.join(wrong)}" if wrong else None
 
 
 def _line_of(text: str, what: str | int) -> int | None:

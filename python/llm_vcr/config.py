@@ -6,7 +6,6 @@ the environment and ``ttl=`` in ``@pytest.mark.llm_vcr(...)`` and in Python call
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -25,6 +24,7 @@ Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
 Outage = Literal["miss", "mirror", "fail"]
 Stale = Literal["rerecord", "serve"]
+FailOn = Literal["MISS", "PARTIAL", "OVERFLOW", "LIVE_CALL", "STALE"]
 
 PROVIDER_HOSTS = (
     "api.openai.com",
@@ -160,6 +160,10 @@ class Settings:
     placeholder_keys: tuple[str, ...] = ()
     supply_keys: bool = True
     status: tuple[int, ...] = ()
+    skip: tuple[str, ...] = ()
+    max_live_calls: int | None = None
+    fail_on: tuple[FailOn, ...] = ()
+    report: str = "llm-vcr-report"
 
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Where each setting that is not a default came from, in the user's words."""
@@ -183,6 +187,8 @@ def _choice(kind: Any) -> Callable[[str], str]:
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
     """A question that names the known word nearest to a misspelt one, or nothing where none is near."""
+    import difflib
+
     near = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -280,6 +286,12 @@ def _host(text: str) -> str:
 def _status(text: str) -> int:
     if not re.fullmatch(r"[1-5]\d\d", text):
         raise ValueError("HTTP status codes such as 401")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("a number of calls, 0 or more")
     return int(text)
 
 
@@ -382,6 +394,16 @@ TABLE: Mapping[str, Setting] = {
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
+        Setting("skip", str, "with auto: tests, modules, folders or patterns of test ids to leave alone", many=True, whole_run=True),
+        Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
+        Setting(
+            "fail_on",
+            lambda text: _choice(FailOn)(text.upper()),
+            "verdicts that fail the run: MISS, PARTIAL, OVERFLOW, LIVE_CALL, STALE",
+            many=True,
+            whole_run=True,
+        ),
+        Setting("report", str, "folder of the JSON report below the root (llm-vcr-report), or off", whole_run=True),
     )
 }
 
@@ -424,6 +446,8 @@ def _reject_misspelt(environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         if not name.startswith("LLM_VCR_") or name in known:
             continue
+        import difflib
+
         row = TABLE.get(name.removeprefix("LLM_VCR_").lower())
         if near := [row.env] if row else difflib.get_close_matches(name, known, 1, 0.85):
             raise ConfigError(name, _without_password(value), f"no such setting; did you mean {near[0]}?")

@@ -5,6 +5,7 @@ Exception
     ├── ConfigError            a setting that cannot be
     ├── UnsupportedBodyError   a request body of a type nobody knows how to read
     ├── CassetteFileError      a cassette that cannot be read; it is never overwritten
+    ├── LiveCallRefusedError   a live call that was not made, as the run's limit is used up
     └── StoreUnavailableError  a shared store that cannot be reached, or refuses
 UserWarning
 └── LlmVcrWarning
@@ -64,6 +65,10 @@ class StoreUnavailableError(LlmVcrError):
 
     def __str__(self) -> str:
         return f"the store {self.store} cannot be used: {self.reason}"
+
+
+class LiveCallRefusedError(LlmVcrError, ConnectionError):
+    """A call that was not made, as the run may make no more of them; clients take it for a host that cannot be reached."""
 
 
 class LlmVcrWarning(UserWarning):

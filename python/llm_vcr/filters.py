@@ -8,15 +8,13 @@ three times a request and again on each stored episode; so it is idempotent, and
 from __future__ import annotations
 
 import copy
-import fnmatch
-import functools
-import re
+from collections.abc import Mapping
 from typing import Any
 
-from vcr.filters import decode_response
-
 from llm_vcr import _core
-from llm_vcr.config import MEDIA_MIN, PROVIDER_HOSTS, Settings
+from llm_vcr.config import MEDIA_MIN, Settings
+from llm_vcr.encoding import decoded
+from llm_vcr.hosts import is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text
 from llm_vcr.vcr_request import Request
@@ -52,6 +50,8 @@ class Filters:
             ours.headers[KEY_HEADER] = role
         ours.method = text(ours.method).upper()
         ours.uri = _core.redact_uri(ours.uri)
+        for name, values in _clean_values({name: [value] for name, value in ours.headers.items()}).items():
+            ours.headers[name] = values[0]
         if ours.unsupported is None and ours._body:
             self._clean_body(ours)
         return ours
@@ -74,12 +74,17 @@ class Filters:
             return None
         return f"status {code}"
 
-    def keep_response(self, response: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The answer as it is stored: decoded, without what identifies a run or an account, its media as a small file (told beside it)."""
-        shrunk = False
-        kept: dict[str, Any] = decode_response(response) if _is_encoded(response) else copy.copy(response)
+    def as_played(self, response: dict[str, Any]) -> dict[str, Any]:
+        """The answer as a client sees it on replay, and so while recording: decoded, without what identifies a run or an account."""
+        kept = decoded(response)
         headers = {name: values for name, values in kept.get("headers", {}).items() if not _core.is_incidental_header(text(name))}
-        kept["headers"] = headers
+        return {**kept, "headers": headers}
+
+    def keep_response(self, response: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The answer as it is stored: `as_played`, without secrets, its media as a small file (told beside it)."""
+        shrunk = False
+        kept = self.as_played(response)
+        kept["headers"] = headers = {**kept["headers"], **_clean_values(kept["headers"])}
         body = kept.get("body") or {}
         data = body.get("string")
         if isinstance(data, str):
@@ -98,7 +103,7 @@ class Filters:
 
     def is_provider(self, request: Any) -> bool:
         """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
-        return _provider_pattern(self.settings.provider_hosts).fullmatch((request.host or "").lower()) is not None
+        return is_provider(request.host or "", self.settings.provider_hosts)
 
     # --- vcrpy's hooks
 
@@ -130,7 +135,7 @@ class Filters:
         content_type = request.body_type
         if content_type is not None:
             body, fixed, _ = _core.rewrite_multipart(body, content_type)
-            if fixed != content_type:
+            if fixed != header(request.headers, "content-type"):
                 _set_header(request, "Content-Type", fixed)
                 request.content_type = fixed
         _set_body(request, body)
@@ -154,10 +159,21 @@ def _set_header(request: Request, name: str, value: str) -> None:
     request.headers[name] = value
 
 
-def _is_encoded(response: dict[str, Any]) -> bool:
-    return header(response.get("headers"), "content-encoding") is not None
+_URI_HEADERS = ("location", "content-location", "referer")
 
 
-@functools.cache
-def _provider_pattern(own: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(fnmatch.translate(host) for host in (*PROVIDER_HOSTS, *own)))
+def _clean_values(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers whose values hold a secret, without it; mostly none."""
+    flat = {name: [values] if isinstance(values, str | bytes) else values for name, values in headers.items()}
+    # One look at all of them, because there is nearly never anything to be found.
+    everything = "\n".join(text(value) for values in flat.values() for value in values).encode("utf-8", "surrogatepass")
+    if _core.redact(everything) is everything and not any(text(name).lower() in _URI_HEADERS for name in flat):
+        return {}
+    clean = {name: [_clean_value(text(name), text(value)) for value in values] for name, values in flat.items()}
+    return {name: values for name, values in clean.items() if values != [text(value) for value in flat[name]]}
+
+
+def _clean_value(name: str, value: str) -> str:
+    if name.lower() in _URI_HEADERS:
+        value = _core.redact_uri(value)
+    return _core.redact(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

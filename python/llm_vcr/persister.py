@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from llm_vcr.codec import Serializer
 
 log = logging.getLogger(__name__)
+
+
+class Loaded(list[Request]):
+    """The requests of a cassette."""
+
+    record: CassetteRecord | None = None
+    """All there was of it. Who saves it later says so (``base``): what others have stored since must stay."""
 
 
 class Persister:
@@ -55,9 +62,9 @@ class Persister:
         """What could not be saved, one sentence each."""
         self.problems: list[str] = []
         """What could not be read, or is still to be merged, one sentence each."""
+        self.overflow = False
+        """Something was not stored for want of room."""
         self._loaded: dict[str, CassetteRecord] = {}
-        self._replacing: set[str] = set()
-        self._played: dict[str, set[str]] = {}
         self._leases = Leases.of(self.store)
 
     def __deepcopy__(self, memo: object) -> Persister:
@@ -96,7 +103,8 @@ class Persister:
         if record is None and not episodes:
             raise CassetteNotFoundError(f"no cassette {cassette_id}")
         stale = record is not None and record.is_stale()
-        requests = [_request(one, borrowed=borrowed, stale=one.is_stale() or (stale and not borrowed)) for one, borrowed in episodes]
+        requests = Loaded(_request(one, borrowed=borrowed, stale=one.is_stale() or (stale and not borrowed)) for one, borrowed in episodes)
+        requests.record = record
         return requests, [one.response for one, _ in episodes], dict(record.metadata) if record is not None else {}
 
     def _load(self, store: Store, cassette_id: str) -> CassetteRecord | None:
@@ -115,37 +123,24 @@ class Persister:
             self._tell(f"{name}, field {key}: {why}; it is passed over, and kept aside", StoreWarning, self.problems)
         return record
 
-    def replacing(self, path: str) -> None:
-        """What is about to be saved at ``path`` takes the place of what is there, however fresh (``rewrite``, and record mode ``all``)."""
-        cassette_id = self.cassette_id(path)
-        self._replacing.add(cassette_id)
-        if cassette_id not in self._loaded and (present := self._load(self.store, cassette_id)) is not None:
-            self._loaded[cassette_id] = present
-
-    def played(self, path: str, requests: Iterable[Request]) -> None:
-        """Note which stored episodes were played: at the cap, what no run plays is dropped first."""
-        cassette_id = self.cassette_id(path)
-        keys = {one.key for one in requests if one.key is not None and not one.borrowed}
-        self._played.setdefault(cassette_id, set()).update(keys)
+    def note_played(self, path: str, keys: frozenset[str]) -> None:
+        """Tell a shared store which episodes were played: at the cap, what no run plays is dropped first."""
         note = getattr(self.store, "played", None)
         if keys and note is not None:
-            note(cassette_id, keys)
+            note(self.cassette_id(path), keys)
 
     def flight(self, path: str) -> Flight | None:
         """The one recording of the cassette at ``path`` among all processes; ``None`` where the store is not shared."""
         return self._leases.flight(self.cassette_id(path), self.settings.wait) if self._leases is not None else None
 
-    def reload(self, path: str) -> list[tuple[Request, Any]]:
-        """The episodes that others have stored since the cassette at ``path`` was loaded."""
-        cassette_id = self.cassette_id(path)
-        before = self._loaded.get(cassette_id)
-        record = self._load(self.store, cassette_id)
+    def reload(self, path: str, before: CassetteRecord | None) -> tuple[CassetteRecord | None, list[tuple[Request, Any]]]:
+        """The cassette at ``path`` as it is now, and the episodes that others have stored since it was loaded as ``before``."""
+        record = self._load(self.store, self.cassette_id(path))
         if record is None:
-            return []
+            return before, []
         known = {one.key: one.fresh_until for one in before.episodes} if before is not None else {}
         fresh = [one for one in record.episodes if one.key not in known or (one.fresh_until > known[one.key] + 1 and not one.is_stale())]
-        self._loaded[cassette_id] = record
-        return [(_request(one, borrowed=False, stale=one.is_stale()), one.response) for one in fresh]
+        return record, [(_request(one, borrowed=False, stale=one.is_stale()), one.response) for one in fresh]
 
     def save_cassette(self, path: str, cassette_dict: dict[str, Any], serializer: Serializer | None = None) -> None:
         """Store what vcrpy hands over. Whatever goes wrong is told in `failures`, in the log and as a `NotSavedWarning`."""
@@ -169,15 +164,15 @@ class Persister:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
         episodes = tuple(_episode(request, response) for request, response in pairs if not getattr(request, "borrowed", False))
         cassette_id = self.cassette_id(path)
-        base = self._loaded.get(cassette_id)
+        base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id)
         record = CassetteRecord(
             episodes,
             recorded_at=datetime.now(UTC),
             ttl=self.ttl,
             metadata=cassette_dict.get("metadata") or {},
             base=base,
-            replace=cassette_id in self._replacing,
-            played=frozenset(self._played.get(cassette_id, ())),
+            replace=cassette_dict.get("replace", False),
+            played=cassette_dict.get("played", frozenset()),
         )
         cap = self.settings.max_episodes
         result = self._store(serializer).merge(cassette_id, record, ttl=self.ttl, keep=7 * self.ttl, cap=cap)
@@ -187,6 +182,7 @@ class Persister:
             told = (
                 f"OVERFLOW: {cassette_id} has {result.kept} episodes and may have {cap} (llm_vcr_max_episodes): {result.refused} not stored"
             )
+            self.overflow = True
             self._tell(told, NotSavedWarning, self.failures)
 
     def _store(self, serializer: Serializer | None) -> Store:

@@ -14,7 +14,7 @@ from typing import Any
 import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
 
-from llm_vcr import config
+from llm_vcr import config, mends
 from llm_vcr.cassette import Cassette, Policy
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
@@ -220,11 +220,12 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 
 
 class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
-    """vcrpy's context, which also leaves the cassette when an exception kept it from being saved."""
+    """vcrpy's, with our mends in place before it patches the clients; the cassette is left even if it was not saved."""
 
-    def _patch_generator(self, cassette: Cassette) -> Iterator[Cassette]:
+    def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
-            yield from super()._patch_generator(cassette)
+            with mends.applied():
+                yield from super()._patch_generator(cassette)
         finally:
             cassette.close()
 

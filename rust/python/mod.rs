@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
 
 mod convert;
+mod yaml;
 
 use pyo3::prelude::*;
 
@@ -15,8 +16,9 @@ mod _core {
     use pyo3::types::PyBytes;
 
     use super::convert::{ContentType, changed, detached, value_error};
+    use crate::cassette::{compact, yaml};
     use crate::media::Shrink;
-    use crate::{body, cassette, diff, fingerprint, json, multipart, secrets, sink, volatile};
+    use crate::{body, diff, fingerprint, json, multipart, secrets, sink, volatile};
 
     #[pymodule_export]
     const NO_KEY: &str = fingerprint::NO_KEY;
@@ -25,7 +27,7 @@ mod _core {
     #[pymodule_export]
     const FORMAT: u32 = fingerprint::FORMAT;
     #[pymodule_export]
-    const EPISODE_VERSION: u8 = cassette::VERSION;
+    const EPISODE_VERSION: u8 = compact::VERSION;
     #[pymodule_export]
     const DEBUG: bool = cfg!(debug_assertions);
 
@@ -76,8 +78,7 @@ mod _core {
             right: &Bound<'_, PyBytes>,
             right_type: ContentType,
         ) -> Mismatch {
-            let options = diff::Options { ignore: &self.0.ignore, patterns: &self.0.patterns };
-            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &options))
+            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &self.0))
         }
 
         fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
@@ -202,6 +203,14 @@ mod _core {
     }
 
     #[pyfunction]
+    fn read_yaml<'py>(data: &Bound<'py, PyBytes>, resolve: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match detached(data, yaml::read) {
+            Some(events) => super::yaml::build(data.py(), events, resolve),
+            None => Ok(None),
+        }
+    }
+
+    #[pyfunction]
     fn sha256_hex(body: &Bound<'_, PyBytes>) -> String {
         sink::hex(&detached(body, sink::sha256))
     }
@@ -214,20 +223,20 @@ mod _core {
         request: Option<&[u8]>,
         response: Option<&[u8]>,
     ) -> PyResult<(Bound<'py, PyBytes>, Vec<(String, Bound<'py, PyBytes>)>)> {
-        let encoded = py.detach(|| cassette::encode(head, request, response)).map_err(value_error)?;
+        let encoded = py.detach(|| compact::encode(head, request, response)).map_err(value_error)?;
         let blobs = encoded.blobs.iter().map(|one| (sink::hex(&one.digest), PyBytes::new(py, &one.stored))).collect();
         Ok((PyBytes::new(py, &encoded.episode), blobs))
     }
 
     #[pyfunction]
     fn episode_blobs(episode: &[u8]) -> PyResult<Vec<String>> {
-        Ok(cassette::blobs(episode).map_err(value_error)?.iter().map(|digest| sink::hex(digest)).collect())
+        Ok(compact::blobs(episode).map_err(value_error)?.iter().map(|digest| sink::hex(digest)).collect())
     }
 
     #[pyfunction]
     fn unpack_episode<'py>(py: Python<'py>, episode: &[u8], blobs: Vec<Bound<'py, PyBytes>>) -> PyResult<Bodies<'py>> {
         let stored: Vec<&[u8]> = blobs.iter().map(|blob| blob.as_bytes()).collect();
-        let decoded = py.detach(|| cassette::decode(episode, &stored)).map_err(value_error)?;
+        let decoded = py.detach(|| compact::decode(episode, &stored)).map_err(value_error)?;
         let bytes = |body: Option<Vec<u8>>| body.map(|body| PyBytes::new(py, &body));
         Ok((PyBytes::new(py, &decoded.head), bytes(decoded.request), bytes(decoded.response)))
     }

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from llm_vcr.config import PROVIDER_KEYS
 
 from tests.fake_provider import FakeProvider
+
+# No deadline: a busy machine is no defect.
+hypothesis.settings.register_profile("suite", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "100")))
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 //! The core's tests: one binary, one module for each module of the core.
 
-mod cassette;
+mod compact;
 mod diff;
+mod fuzz;
 mod json;
 mod json_media;
 mod media;

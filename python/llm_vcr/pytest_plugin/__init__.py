@@ -29,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(row.flag, dest=row.ini, nargs="?", const="auto", default=None, help=row.help)
         else:
             group.addoption(row.flag, dest=row.ini, default=None, help=row.help)
-    group.addoption("--llm-vcr-verbose", action="store_true", default=False, help="name the verdict of every test in the summary")
+    group.addoption(
+        "--llm-vcr-verbose", action="store_true", default=False, help="the verdict of every test, beside PASSED and in the summary"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,7 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         _reject_unknown(config)
         chosen = settings.read(
-            ini={name: value for name, row in settings.TABLE.items() if (value := config.getini(row.ini))},
+            # As text, so that several may stand on one line as they do on the command line.
+            ini={
+                name: "\n".join(value) if row.many else value for name, row in settings.TABLE.items() if (value := config.getini(row.ini))
+            },
             flags={name: value for name, row in settings.TABLE.items() if (value := config.getoption(row.ini, None)) is not None},
         )
     except ConfigError as error:
@@ -49,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)"
         )
+    if config.getoption("llm_vcr_verbose"):
+        config.option.verbose = max(config.option.verbose, 1)
     from llm_vcr.pytest_plugin.session import Session
 
     config.pluginmanager.register(Session(config, chosen), "llm_vcr_session")

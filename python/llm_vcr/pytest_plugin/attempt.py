@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from llm_vcr.pytest_plugin.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     import pytest
 
     from llm_vcr.cassette import Cassette
+    from llm_vcr.pytest_plugin.livecalls import LiveCall
 
 
 class Attempt:
@@ -38,3 +43,22 @@ class Attempt:
         """Tell the cassettes, before they are saved."""
         for cassette in self.cassettes:
             cassette.gate = self.why_not()
+
+    def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
+        """The verdict, once everything is over."""
+        return judge(self.cassettes, around, disabled=disabled)
+
+    def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
+        """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""
+        return judge(self.cassettes, around, disabled=disabled, stored=self.why_not() is None)
+
+    def explanation(self, around: Sequence[LiveCall]) -> str:
+        """Why calls were not answered, for whoever reads the failure; identical ones once, with their number."""
+        blocks = ["\n".join(miss.lines()) for one in self.cassettes for miss in one.misses if miss.refused or miss.cause != "not recorded"]
+        blocks += [f"{call.host}: called around every cassette, from {call.where} ({call.via})" for call in around]
+        counted = Counter(blocks)
+        return "\n".join(block + (f"\n  ({count} times)" if count > 1 else "") for block, count in list(counted.items())[:_EXPLAINED])
+
+
+_EXPLAINED = 5
+"""So many different misses stand at a failure; the report folder has them all."""

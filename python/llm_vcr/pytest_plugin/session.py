@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
+from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
+from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.capacity import full
+from llm_vcr.pytest_plugin.gate import why_failed
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
+from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
+from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
 from llm_vcr.pytest_plugin.summary import Summary
-from llm_vcr.pytest_plugin.verdict import PROPERTY, judge
+from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 
 if TYPE_CHECKING:
     import vcr as vcrpy
@@ -34,9 +42,28 @@ class Session:
         self._config = config
         self._settings = settings
         self._attempt: Attempt | None = None
+        self._began = False
+        self._finished = False
         self._marking = Marking(config, settings)
         self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
+        self._shown: dict[str, str] = {}
+        """The verdicts that stand beside an outcome, as foreseen after the call."""
+        self._unmatched: set[str] = set()
+        """Entries of ``llm_vcr_skip`` that name no test."""
+        self._failures: list[str] = []
         self._keys = SuppliedKeys()
+        # Only a worker of xdist has it.
+        self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self._tickets: Path | None = None
+        if settings.max_live_calls is not None:
+            # Workers draw on the tickets of the process that started them.
+            self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
+        budget = Budget(settings.max_live_calls, self._tickets)
+        self._calls = LiveCalls(lambda host: is_provider(host, settings.provider_hosts), budget, config.rootpath)
+        self._report: Report | None = None
+        if settings.report != "off":
+            process = str(self._workerinput["workerid"]) if self._workerinput else "main"
+            self._report = Report(config.rootpath / settings.report, process)
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (
@@ -49,6 +76,9 @@ class Session:
         self._store: Store | None = None
         if settings.supply_keys:
             self._keys.supply(config.rootpath)
+        if self._report is not None and self._workerinput is None:
+            self._report.clear()
+        self._calls.watch()
 
     def _default_mode(self) -> str:
         # On CI, cassette files come with the checkout: a call that is not in them is a mistake, not a recording.
@@ -65,7 +95,7 @@ class Session:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
         except StoreUnavailableError as error:
             # A worker that ended here would be a crash to its controller, which looks for itself; each of its tests fails before it calls.
-            if self._settings.outage == "fail" and not hasattr(self._config, "workerinput"):
+            if self._settings.outage == "fail" and self._workerinput is None:
                 pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
         return store
 
@@ -82,28 +112,77 @@ class Session:
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """Undo what outlives a test."""
+        self._calls.stop()
         self._keys.take_back()
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
+        if self._tickets is not None and self._workerinput is None:
+            shutil.rmtree(self._tickets, ignore_errors=True)
 
     def pytest_sessionstart(self) -> None:
         """End the run now, where it is not to go on without its store."""
-        if self._settings.outage == "fail" and not hasattr(self._config, "workerinput"):
+        if self._settings.outage == "fail" and self._workerinput is None:
             self._store = self._open_store()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark the tests that get a cassette, so that pytest-recording gives them one."""
         self._marking.mark(items)
-        if self._marking.any_marked and self._store is None:
+        if self._is_everything():
+            self._unmatched.update(self._marking.unmatched)
+        if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
-            self._store = self._open_store()
+            self._store = self._store or self._open_store()
+            # It takes the clients' own functions as they are now, before we watch them.
+            from llm_vcr import vcrpy_hooks  # noqa: F401
+
+    # --- workers
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist where the tickets are."""
+        node.workerinput["llm_vcr_tickets"] = str(self._tickets) if self._tickets else None
+        node.workerinput["llm_vcr_everything"] = self._is_everything()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker has to tell beside its tests' reports."""
+        told = getattr(node, "workeroutput", {})
+        self._summary.outside += told.get("llm_vcr_outside", [])
+        self._unmatched.update(told.get("llm_vcr_unmatched", []))
+
+    def _is_everything(self) -> bool:
+        """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
+        if self._workerinput is not None:
+            return bool(self._workerinput["llm_vcr_everything"])
+        return self._config.args_source is not pytest.Config.ArgsSource.ARGS
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hand over to the controller, or, as the controller, decide whether the run fails."""
+        self._finished = True
+        self._take_outside_calls("after the last test")
+        if self._workerinput is not None:
+            told = {"llm_vcr_outside": self._summary.outside, "llm_vcr_unmatched": sorted(self._unmatched)}
+            self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
+            return
+        self._failures = why_failed(self._settings, self._summary.verdicts, self._summary.outside)
+        if self._failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._report is not None and (self._summary.worth_telling or self._failures):
+            self._report.merge({**self._summary.data(), "failures": self._failures})
+
+    def _take_outside_calls(self, when: str) -> None:
+        self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
 
     # --- the cassette of a test
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """Begin an attempt."""
+        self._take_outside_calls(f"before {item.nodeid}" if self._began else "while tests were collected")
+        self._began = True
+        self._calls.watch()
         self._attempt = Attempt(item)
         return (yield)
 
@@ -159,6 +238,8 @@ class Session:
             providers_only=is_automatic(item),
             fresh_start=fresh_start,
             on_open=attempt.cassettes.append,
+            spending=self._calls,
+            answer_refusals=True,
         )
 
     # --- the outcome
@@ -167,11 +248,18 @@ class Session:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note how setup and call ended."""
+        """Note how setup and call ended, foresee the verdict, and explain a failure that comes of a miss."""
         report = yield
         attempt = self._attempt
-        if attempt is not None and attempt.item is item and call.when != "teardown":
-            attempt.note(report)
+        if attempt is None or attempt.item is not item or call.when == "teardown":
+            return report
+        attempt.note(report)
+        around = self._calls.seen
+        if call.when == "call":
+            foreseen = attempt.foreseen(around, self._why_disabled(attempt))
+            report.user_properties = [*_others(report.user_properties), (PROPERTY, foreseen.bounded().dump())]
+        if report.failed and (explanation := attempt.explanation(around)):
+            report.sections.append(("llm_vcr", explanation))
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -187,25 +275,67 @@ class Session:
             self._attempt = None
             self._tell(attempt)
 
+    def _why_disabled(self, attempt: Attempt) -> str | None:
+        """Why a test that could have a cassette has none, or ``None``."""
+        if (reason := why_off(attempt.item)) is not None:
+            return reason
+        if attempt.cassettes or attempt.item.get_closest_marker("vcr") is None:
+            return None
+        return "--disable-recording" if self._config.getoption("disable_recording") else "the test opened no cassette"
+
     def _tell(self, attempt: Attempt) -> None:
         item = attempt.item
-        disabled = why_off(item)
-        if disabled is None and not attempt.cassettes:
-            if item.get_closest_marker("vcr") is None or attempt.phases.get("setup") != "passed":
-                return
-            disabled = "--disable-recording" if self._config.getoption("disable_recording") else "the test opened no cassette"
-        verdict = judge(attempt.cassettes, disabled)
-        # A rerun replaces what the attempt before it said.
-        item.user_properties[:] = [one for one in item.user_properties if one[0] != PROPERTY]
-        item.user_properties.append((PROPERTY, verdict.dump()))
+        around = self._calls.take()
+        self._calls.forget_expected()
+        if not attempt.cassettes and not around and attempt.phases.get("setup") != "passed":
+            return
+        verdict = attempt.verdict(around, self._why_disabled(attempt))
+        # A rerun replaces what the attempt before it said, but not what that one spent.
+        for name, told in item.user_properties:
+            if name == PROPERTY:
+                verdict = verdict.after(Verdict.parse(str(told)))
+        item.user_properties[:] = [*_others(item.user_properties), (PROPERTY, verdict.bounded().dump())]
+        if self._report is not None and verdict.verdict != "UNMARKED:NO_TRAFFIC":
+            self._report.add(item.nodeid, verdict)
+
+    # --- what is shown
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the verdicts; under xdist this runs on the controller."""
         if report.when == "teardown":
-            self._summary.add(report.nodeid, dict(report.user_properties).get(PROPERTY))
+            self._summary.add(report.nodeid, _told(report))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
+        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
+        status = yield
+        # The lines of pytest's own summary are read by tools: those stay as they are.
+        if self._config.option.verbose < 1 or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
+            return status
+        verdict = Verdict.parse(told).verdict
+        if report.when == "call":
+            self._shown[report.nodeid] = verdict
+        elif report.when != "teardown" or self._shown.pop(report.nodeid, verdict) == verdict:
+            return status
+        if verdict == "UNMARKED:NO_TRAFFIC":
+            return status
+        category, letter, word = status
+        text, markup = word if isinstance(word, tuple) else (word, None)
+        text = f"{text} {verdict}".strip()
+        return category, letter, (text, markup) if markup is not None else text
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show them."""
-        self._summary.show(terminalreporter)
+        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        self._summary.show(terminalreporter, self._failures, hints)
         if (warning := full(self._settings, self._config.rootpath)) is not None:
             terminalreporter.write_line(f"warning: {warning}", yellow=True)
+
+
+def _told(report: Any) -> str | None:
+    told: str | None = dict(report.user_properties).get(PROPERTY)
+    return told
+
+
+def _others(properties: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    return [one for one in properties if one[0] != PROPERTY]

@@ -1,4 +1,4 @@
-"""What became of a test's calls, in one word and exact counts.
+"""What became of a test's calls, in one word and exact counts. The truth table stands in the guide (docs/guide/plugin.md).
 
 ============================  ===========================================================================
 HIT                           every call was answered from the cassette
@@ -6,24 +6,32 @@ HIT:MASKED                    the same, at least one of them only with uuids, ti
 HIT:STALE                     the same, at least one of them by an answer that is older than its ttl
 PARTIAL                       some calls were answered, others went live and were stored
 MISS:RECORDED                 calls went live and were stored
+MISS:OVERFLOW                 calls went live, and the store has no room for the answers
 MISS:NOT_PERSISTED            calls went live, or were refused, and nothing was stored; the reason says why
-NOOP                          no call at all
-DISABLED                      recording is turned off for this run or test
+LIVE_CALL                     the test has a cassette, and calls went around it
+NOOP                          the test has a cassette, and made no call
+UNMARKED:LIVE_CALL            the test has no cassette, and called a provider
+UNMARKED:NO_TRAFFIC           the test has no cassette, and called no provider
+DISABLED                      recording is turned off for this run or test, and no provider was called
 ============================  ===========================================================================
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llm_vcr.cassette import Cassette
+    from llm_vcr.pytest_plugin.livecalls import LiveCall
 
 PROPERTY = "llm_vcr"
 """The name under which a verdict travels in ``report.user_properties``: to the controller under xdist, and into JUnit XML."""
+
+_TRAVELLING = 5
+"""So many misses and live calls travel with a verdict; the report folder has them all."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,19 @@ class Verdict:
     live: int = 0
     recorded: int = 0
     refused: int = 0
+    leaked: int = 0
+    """Calls around every cassette, or connections for at least one; those that were refused count there."""
     shrunk: int = 0
+    earlier_live: int = 0
+    """Calls that earlier attempts at the test made (reruns), in a cassette or around it."""
+    earlier_refused: int = 0
     reason: str = ""
+    disabled: str = ""
+    """Why the test was left without a cassette on purpose."""
     notes: tuple[str, ...] = ()
+    misses: tuple[Mapping[str, Any], ...] = ()
+    calls: tuple[Mapping[str, Any], ...] = ()
+    """The calls around every cassette."""
 
     def dump(self) -> str:
         """As text: JUnit XML would write a dict as Python's ``repr``."""
@@ -50,28 +68,76 @@ class Verdict:
     def parse(cls, text: str) -> Verdict:
         """Read what `dump` wrote."""
         values: dict[str, Any] = json.loads(text)
-        return cls(**{**values, "notes": tuple(values["notes"])})
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+    def after(self, earlier: Verdict) -> Verdict:
+        """This verdict, of a test to which an earlier attempt came to another one."""
+        return replace(
+            self,
+            earlier_live=earlier.earlier_live + earlier.live + earlier.leaked,
+            earlier_refused=earlier.earlier_refused + earlier.refused,
+        )
+
+    def bounded(self) -> Verdict:
+        """What of it travels."""
+        return replace(self, misses=self.misses[:_TRAVELLING], calls=self.calls[:_TRAVELLING])
+
+    @property
+    def paid(self) -> int:
+        """Calls that went live, of all attempts."""
+        return self.live + self.leaked + self.earlier_live
+
+    @property
+    def stopped(self) -> int:
+        """Calls that were refused, of all attempts."""
+        return self.refused + self.earlier_refused
 
 
-def judge(cassettes: Iterable[Cassette], disabled: str | None) -> Verdict:
-    """The verdict over all cassettes that a test opened; ``disabled`` says why it has none."""
-    if disabled is not None:
-        return Verdict("DISABLED", reason=disabled)
+_COUNTED_BY_CASSETTES = ("played", "repeated", "masked", "stale", "live", "recorded", "refused", "shrunk")
+
+
+def judge(cassettes: Iterable[Cassette], around: Sequence[LiveCall], *, disabled: str | None, stored: bool | None = None) -> Verdict:
+    """The verdict over all cassettes that a test opened, and the calls that went ``around`` them.
+
+    ``disabled`` says why the test has no cassette. ``stored`` tells whether recordings will be kept, as long as nothing has been saved.
+    """
     opened = list(cassettes)
-    counts = {one.name: sum(getattr(cassette.counts, one.name) for cassette in opened) for one in fields(Verdict) if one.type == "int"}
-    reasons = [reason for cassette in opened for reason in cassette.why_not_kept()]
-    verdict = Verdict("", **counts, reason="; ".join(dict.fromkeys(reasons)), notes=tuple(note for one in opened for note in one.notes))
-    return Verdict(**{**asdict(verdict), "verdict": _word(verdict, stored=any(one.saved for one in opened)), "notes": verdict.notes})
+    counts = {name: sum(getattr(cassette.counts, name) for cassette in opened) for name in _COUNTED_BY_CASSETTES}
+    counts["refused"] += sum(one.refused for one in around)
+    counts["leaked"] = sum(not one.refused for one in around)
+    reasons = [disabled] if disabled else [reason for cassette in opened for reason in cassette.why_not_kept()]
+    reasons += [f"a call to {one.host} around every cassette was refused" for one in around if one.refused]
+    verdict = Verdict(
+        "",
+        **counts,
+        reason="; ".join(dict.fromkeys(reasons)),
+        disabled=disabled or "",
+        notes=tuple(note for one in opened for note in one.notes),
+        misses=tuple(asdict(miss) for one in opened for miss in one.misses),
+        calls=tuple(one.dump() for one in around),
+    )
+    saved = any(one.saved for one in opened) if stored is None else stored
+    word = _around(opened, disabled) if around else _word(verdict, opened, saved) if opened else _without(disabled)
+    return replace(verdict, verdict=word)
 
 
-def _word(of: Verdict, *, stored: bool) -> str:
+def _around(opened: Sequence[Cassette], disabled: str | None) -> str:
+    return "LIVE_CALL" if opened and disabled is None else "UNMARKED:LIVE_CALL"
+
+
+def _without(disabled: str | None) -> str:
+    return "UNMARKED:NO_TRAFFIC" if disabled is None else "DISABLED"
+
+
+def _word(of: Verdict, opened: Sequence[Cassette], stored: bool) -> str:
     answered = of.played + of.repeated
     if of.live or of.refused:
-        if not (stored and of.recorded):
-            return "MISS:NOT_PERSISTED"
-        return "PARTIAL" if answered else "MISS:RECORDED"
+        if stored and of.recorded:
+            return "PARTIAL" if answered else "MISS:RECORDED"
+        return "MISS:OVERFLOW" if any(one.overflow for one in opened) else "MISS:NOT_PERSISTED"
     if not answered:
         return "NOOP"
-    if of.stale:
+    if any(one.stale for one in opened):
         return "HIT:STALE"
     return "HIT:MASKED" if of.masked else "HIT"

@@ -1,7 +1,7 @@
 //! The compact form of episodes: nothing is lost, and nothing that is damaged passes for whole.
 
 use base64_simd::{STANDARD, URL_SAFE};
-use llm_vcr::cassette::{Encoded, MIN_BLOB, MIN_TEXT_BLOB, VERSION, blobs, decode, encode};
+use llm_vcr::cassette::compact::{Encoded, MIN_BLOB, MIN_TEXT_BLOB, VERSION, blobs, decode, encode};
 use llm_vcr::error::ErrorKind;
 use llm_vcr::sink::sha256;
 use proptest::prelude::*;

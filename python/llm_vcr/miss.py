@@ -1,0 +1,134 @@
+"""Why a cassette has no answer to a call: the nearest episode, where it differs, and what mends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vcr.matchers import _normalized_path
+
+from llm_vcr.matchers import SESSION, Matchers
+from llm_vcr.request import text
+from llm_vcr.vcr_request import Request
+
+_CANDIDATES = 25
+"""So many episodes are looked at: more would cost the test time, and say no more."""
+
+_LOOKED_AT = 64 * 1024
+"""So many bytes of a body decide which episode is nearest."""
+
+_WINDOW = 200
+"""So many characters of a value are shown."""
+
+
+@dataclass(frozen=True)
+class Miss:
+    """A call that no episode answered."""
+
+    call: str
+    """Method and URI, without secrets."""
+    cause: str
+    """One word, such as ``uuid``, ``text``, ``path`` or ``not recorded``."""
+    path: str = ""
+    """The JSON path or the part of a multipart body, where there is one."""
+    here: str = ""
+    """What stands there in this call."""
+    recorded: str = ""
+    """What stands there in the nearest episode."""
+    nearest: str = ""
+    """Which episode is nearest, by its number from 1."""
+    fix: str = ""
+    """The setting or the code change that mends it."""
+    refused: str = ""
+    """Why the call was not made, or nothing if it was."""
+
+    def lines(self) -> list[str]:
+        """For people, one thing a line."""
+        place = f" at {self.path}" if self.path else ""
+        lines = [f"{self.call}: {'not made, ' + self.refused if self.refused else 'not in the cassette'}"]
+        lines.append(f"  cause: {self.cause}{place}" + (f" (nearest: {self.nearest})" if self.nearest else ""))
+        if self.here or self.recorded:
+            lines += [f"  now:      {self.here}", f"  recorded: {self.recorded}"]
+        if self.fix:
+            lines.append(f"  mend: {self.fix}")
+        return lines
+
+
+def explain_miss(
+    request: Request, episodes: Sequence[tuple[Any, Any]], played: Collection[int], matchers: Matchers, refused: str = ""
+) -> Miss:
+    """Explain why none of the loaded ``episodes`` answers a prepared request; ``played`` are those that have been given away."""
+    call = f"{request.method} {request.uri}"
+    if request.unsupported:
+        return Miss(call, "unsupported body", here=request.unsupported[:_WINDOW], fix="send bytes, text, JSON or a form", refused=refused)
+    if request.consumed:
+        return Miss(
+            call, "empty body", here="a file that was read to its end before", fix="open or rewind the file for each call", refused=refused
+        )
+    if not episodes:
+        return Miss(call, "not recorded", fix="record this test: --record-mode=new_episodes, with a key", refused=refused)
+    for name, part in _PLACE:
+        there = [number for number, (stored, _) in enumerate(episodes) if part(stored) == part(request)]
+        if not there:
+            others = ", ".join(sorted({str(part(stored)) for stored, _ in episodes})[:3])
+            return Miss(
+                call,
+                name,
+                here=str(part(request))[:_WINDOW],
+                recorded=others[:_WINDOW],
+                fix=f"nothing is recorded for this {name}: record the test again if the change is meant",
+                refused=refused,
+            )
+    near = _nearest(request, [number for number, (stored, _) in enumerate(episodes) if _same_place(stored, request)], episodes, played)
+    if near is None:
+        return Miss(call, "not recorded", fix="record this test again: nothing like this call is in its cassette", refused=refused)
+    stored = episodes[near][0]
+    nearest = f"episode {near + 1} of {len(episodes)}"
+    if not matchers.same_key(request, stored):
+        return Miss(
+            call,
+            "credential",
+            here=matchers.role(request) or SESSION,
+            recorded=matchers.role(stored) or SESSION,
+            nearest=nearest,
+            fix="use the key it was recorded with, list this one in llm_vcr_placeholder_keys, or set llm_vcr_credential = ignore",
+            refused=refused,
+        )
+    why = matchers.why(request, stored)
+    if why.cause == "same":
+        if near in played:
+            fix = "the test makes this call more often than it was recorded, and allow_playback_repeats is off: record it again"
+            return Miss(call, "played before", nearest=nearest, fix=fix, refused=refused)
+        return Miss(call, "match_on", nearest=nearest, fix="the body is the same: another matcher of match_on says no", refused=refused)
+    return Miss(call, why.cause, why.path or "", why.left[:_WINDOW], why.right[:_WINDOW], nearest, why.fix, refused)
+
+
+_PLACE: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("method", lambda one: text(one.method).upper()),
+    ("host", lambda one: f"{one.scheme}://{one.host}:{one.port}"),
+    ("path", lambda one: _normalized_path(one.path)),
+    ("query", lambda one: json.dumps(list(one.query))),
+)
+
+
+def _same_place(stored: Any, request: Request) -> bool:
+    return all(part(stored) == part(request) for _, part in _PLACE)
+
+
+def _nearest(request: Request, numbers: Sequence[int], episodes: Sequence[tuple[Any, Any]], played: Collection[int]) -> int | None:
+    """The episode that shares most with the request; among equals, one that was not played yet."""
+    pieces = _pieces(request)
+    unplayed_first = sorted(numbers, key=lambda number: number in played)[:_CANDIDATES]
+    return max(unplayed_first, key=lambda number: _likeness(pieces, _pieces(episodes[number][0])), default=None)
+
+
+def _pieces(request: Any) -> frozenset[bytes]:
+    """What stands between quotes: names and values of JSON, and good enough for any other text."""
+    body = getattr(request, "_body", None)
+    return frozenset(body[:_LOOKED_AT].split(b'"')) if isinstance(body, bytes) else frozenset()
+
+
+def _likeness(mine: frozenset[bytes], theirs: frozenset[bytes]) -> float:
+    return len(mine & theirs) / (len(mine | theirs) or 1)

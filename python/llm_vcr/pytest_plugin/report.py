@@ -1,0 +1,55 @@
+"""The report folder: everything about every test, as JSON. One file a process, merged by the controller, cleared at the start of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from llm_vcr.pytest_plugin.verdict import Verdict
+
+SUMMARY = "summary.json"
+
+
+class Report:
+    """The folder of a run. Nothing that goes wrong with it may fail a test: the summary on the screen says what is missing."""
+
+    def __init__(self, folder: Path, process: str) -> None:
+        """Write into ``folder``, as the process called ``process`` (a worker's name, or ``main``)."""
+        self.folder = folder
+        self._process = process
+
+    def clear(self) -> None:
+        """Remove what an earlier run wrote, and nothing else."""
+        with contextlib.suppress(OSError):
+            for old in [*self.folder.glob("process-*.jsonl"), self.folder / SUMMARY]:
+                old.unlink(missing_ok=True)
+
+    def add(self, nodeid: str, verdict: Verdict) -> None:
+        """Append a test's verdict, with all its misses and calls, to this process's file."""
+        with contextlib.suppress(OSError):
+            self._make()
+            with open(self.folder / f"process-{self._process}.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps({"test": nodeid, **asdict(verdict)}) + "\n")
+
+    def merge(self, summary: Mapping[str, Any]) -> None:
+        """Write the summary of all processes. A test that was run again is in it as it came out last."""
+        tests: dict[str, Any] = {}
+        with contextlib.suppress(OSError):
+            for file in sorted(self.folder.glob("process-*.jsonl")):
+                for line in file.read_text("utf-8").splitlines():
+                    with contextlib.suppress(ValueError):  # a process that was killed while it wrote
+                        told = json.loads(line)
+                        tests[told.pop("test")] = told
+            self._make()
+            text = json.dumps({**summary, "tests": tests}, indent=2)
+            (self.folder / SUMMARY).write_text(text + "\n", "utf-8")
+
+    def _make(self) -> None:
+        if not self.folder.is_dir():
+            self.folder.mkdir(parents=True)
+            # As pytest's own cache does: nobody commits it by accident.
+            (self.folder / ".gitignore").write_text("# Made by llm_vcr.\n*\n", "utf-8")

@@ -1,0 +1,203 @@
+"""The spend gate: how many live calls a run may make, and which verdicts fail it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.python.plugin.conftest import Suite
+
+SIX = """
+    @pytest.mark.parametrize("number", range(6))
+    def test_one(number):
+        ask(f"number {number}")
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
+def test_the_limit_is_exact_over_all_workers(suite: Suite, workers: list[str]) -> None:
+    suite.write(source=SIX)
+    run = suite.run("--llm-vcr-max-live-calls=4", *workers, subprocess=bool(workers))
+    run.passed(4, failed=2)
+    assert run.live == 4
+    assert sum(one["refused"] for one in run.verdicts.values()) == 2
+    assert "--llm-vcr-max-live-calls 4: 4 made, 2 refused" in run.text
+    again = suite.run("--llm-vcr-max-live-calls=2", *workers, subprocess=bool(workers))
+    again.passed(6)
+    assert (again.live, again.code) == (2, 0)
+
+
+def test_zero_refuses_a_miss_and_fails_a_run_whose_tests_pass(suite: Suite) -> None:
+    suite.write(
+        source="""
+        def test_swallows():
+            try:
+                ask("nothing there")
+            except Exception as error:
+                print(error)
+    """
+    )
+    run = suite.run("--llm-vcr-max-live-calls=0").passed(1)
+    assert (run.live, run.code) == (0, pytest.ExitCode.TESTS_FAILED)
+    assert run.words() == {"test_swallows": "MISS:NOT_PERSISTED"}
+    assert "FAILED --llm-vcr-max-live-calls 0: none made, 1 refused: test_it.py::test_swallows" in run.text
+    assert suite.cassettes() == []
+
+
+def test_zero_lets_a_replayed_suite_be(suite: Suite) -> None:
+    suite.write(source=SIX)
+    suite.run().passed(6)
+    for workers in ([], ["-n", "2"]):
+        run = suite.run("--llm-vcr-max-live-calls=0", *workers, subprocess=bool(workers)).passed(6)
+        assert (run.live, run.code) == (0, 0)
+
+
+@pytest.mark.parametrize("flags", [["--record-mode=none"], ["--llm-vcr-max-live-calls=0"]], ids=["none", "limit"])
+def test_a_refused_sdk_is_told_why_at_once(suite: Suite, flags: list[str]) -> None:
+    suite.write(
+        source="""
+        import anthropic
+        import openai
+
+        BASE = URL.removesuffix("/chat/completions")
+        ASKED = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
+
+        @pytest.fixture(autouse=True)
+        def no_waiting(monkeypatch):
+            import time
+            monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it tries again"))
+
+        def test_openai():
+            with pytest.raises(openai.UnprocessableEntityError, match="not recorded"):
+                openai.OpenAI(base_url=BASE, api_key="k").chat.completions.create(**ASKED)
+
+        @pytest.mark.asyncio
+        async def test_async_openai():
+            with pytest.raises(openai.UnprocessableEntityError, match="llm_vcr"):
+                async with openai.AsyncOpenAI(base_url=BASE, api_key="k") as client:
+                    await client.chat.completions.create(**ASKED)
+
+        def test_anthropic():
+            with pytest.raises(anthropic.UnprocessableEntityError, match="llm_vcr"):
+                anthropic.Anthropic(base_url=BASE.removesuffix("/v1"), api_key="k").messages.create(max_tokens=1, **ASKED)
+
+        @pytest.mark.asyncio
+        async def test_aiohttp():
+            import aiohttp
+
+            async with aiohttp.ClientSession() as client:
+                async with client.post(URL, json=body("hi"), headers=KEY) as answer:
+                    assert answer.status == 422
+                    assert "llm_vcr" in await answer.text()
+
+        def test_requests():
+            import requests
+
+            answer = requests.post(URL, json=body("hi"), headers=KEY)
+            assert answer.status_code == 422
+            assert "llm_vcr" in answer.json()["error"]["message"]
+    """
+    )
+    run = suite.run(*flags).passed(5)
+    assert run.live == 0
+    assert {name: one["refused"] for name, one in run.verdicts.items()} == dict.fromkeys(run.verdicts, 1)
+
+
+def test_a_host_that_is_no_provider_is_refused_as_vcrpy_does(suite: Suite) -> None:
+    suite.ini(llm_vcr_provider_hosts="llm.example")
+    suite.write(
+        source="""
+        from vcr.errors import CannotOverwriteExistingCassetteException
+
+        @pytest.mark.vcr
+        def test_one():
+            with pytest.raises(CannotOverwriteExistingCassetteException):
+                ask("one")
+    """
+    )
+    assert suite.run("--record-mode=none").passed(1).verdicts["test_one"]["refused"] == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "source", "arguments"),
+    [
+        ("MISS", 'def test_one(): ask("one")', []),
+        ("PARTIAL", 'def test_one(): ask("one"); ask(os.environ["TOKEN"])', []),
+        ("STALE", '@pytest.mark.llm_vcr(ttl="1s")\ndef test_one(): ask("one")', ["--record-mode=none"]),
+        ("LIVE_CALL", '@pytest.mark.llm_vcr(off="on purpose")\ndef test_one(): ask("one")', []),
+    ],
+)
+def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if word != "MISS":
+        monkeypatch.setenv("TOKEN", "first")
+        suite.write(source=source)
+        suite.run().passed(1)
+        if word == "STALE":
+            [name] = suite.cassettes()
+            path = suite.path / name
+            path.write_text(path.read_text("utf-8").replace("recorded_at: '20", "recorded_at: '19"), "utf-8")
+        monkeypatch.setenv("TOKEN", "second")
+    suite.write(source=source)
+    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments).passed(1)
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert f"FAILED --llm-vcr-fail-on {word}: test_it.py::test_one" in run.text
+    others = {"MISS", "PARTIAL", "STALE", "LIVE_CALL", "OVERFLOW"} - {word}
+    if word in ("STALE", "LIVE_CALL"):
+        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments).passed(1).code == 0
+
+
+def test_reruns_count_what_every_attempt_spent(suite: Suite) -> None:
+    suite.write(
+        source="""
+        import pathlib
+
+        def test_flaky():
+            ask("flaky")
+            tries = pathlib.Path("tries")
+            tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+            assert len(tries.read_text()) == 2
+    """
+    )
+    run = suite.run("--reruns=3")
+    run.result.assert_outcomes(passed=1)
+    assert run.live == 2
+    assert "calls: 2 live" in run.text
+    assert (run.verdicts["test_flaky"]["live"], run.verdicts["test_flaky"]["earlier_live"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("--llm-vcr-max-live-calls=-1", "0 or more"),
+        ("--llm-vcr-max-live-calls=few", "0 or more"),
+        ("--llm-vcr-fail-on=MISSES", "did you mean 'MISS'"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_a_usage_error(suite: Suite, flag: str, expected: str) -> None:
+    suite.write(source=SIX)
+    run = suite.run(flag)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert expected in run.text
+    assert flag.partition("=")[0] in run.text
+
+
+def test_the_report_folder_is_the_last_runs(suite: Suite) -> None:
+    suite.write(source=SIX)
+    folder = suite.path / "llm-vcr-report"
+    folder.mkdir()
+    (folder / "process-gw7.jsonl").write_text('{"test": "an old one"}\n', "utf-8")
+    (folder / "mine.txt").write_text("not yours", "utf-8")
+    suite.run("-n", "2", "--llm-vcr-max-live-calls=5", subprocess=True).passed(5, failed=1)
+    told = json.loads((folder / "summary.json").read_text("utf-8"))
+    assert told["verdicts"] == {"MISS:RECORDED": 5, "MISS:NOT_PERSISTED": 1}
+    assert told["calls"]["live"] == 5
+    assert told["calls"]["refused"] == 1
+    assert len(told["tests"]) == 6
+    assert len(told["failures"]) == 1
+    assert {one.name for one in folder.glob("*.jsonl")} == {"process-gw0.jsonl", "process-gw1.jsonl"}
+    assert (folder / "mine.txt").exists()
+    suite.run("--llm-vcr-report=elsewhere").passed(6)
+    assert json.loads((suite.path / "elsewhere/summary.json").read_text("utf-8"))["verdicts"] == {"HIT": 5, "MISS:RECORDED": 1}
+    assert (suite.path / "elsewhere/.gitignore").read_text("utf-8").endswith("*\n")
+    suite.run("--llm-vcr-report=off", "--llm-vcr-verbose").passed(6)
