@@ -16,6 +16,8 @@ from llm_vcr.errors import (
     LlmVcrError,
     LlmVcrWarning,
     NotSavedWarning,
+    StoreUnavailableError,
+    StoreWarning,
     UnsupportedBodyError,
 )
 
@@ -48,6 +50,8 @@ __all__ = [
     "NotSavedWarning",
     "Persister",
     "Rewritten",
+    "StoreUnavailableError",
+    "StoreWarning",
     "UnsupportedBodyError",
     "canonical_body",
     "explain",

@@ -11,7 +11,7 @@ import copy
 import functools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
@@ -31,6 +31,7 @@ from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
 from llm_vcr.stores import CassetteRecord
+from llm_vcr.stores.lease import Flight
 from llm_vcr.vcr_request import Request
 
 MISSES = 20
@@ -51,6 +52,8 @@ class Counts:
     """Neither in the cassette nor allowed to be recorded."""
     masked: int = 0
     """Of the played and repeated: only equal when volatile tokens are masked."""
+    stale: int = 0
+    """Of the played and repeated: older than they may be."""
     recorded: int = 0
     """Of the live: their answer is kept in the cassette."""
     shrunk: int = 0
@@ -120,8 +123,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
-        self.stale = False
-        """Its episodes are older than they may be, and played nevertheless, as nothing may be recorded."""
         self.overflow = False
         """The store had no room for what was recorded."""
         self.misses: list[Miss] = []
@@ -133,6 +134,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._refusals: list[str] = []
         self._base: CassetteRecord | None = None
         self._user_filter = self._before_record_request
+        self._flight: Flight | None = None
 
     def _compares_bodies(self) -> bool:
         matchers = self.policy.filters.matchers
@@ -146,6 +148,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         if self.counts.recorded and self.gate is not None:
             reasons.append(self.gate)
         return reasons + [f"refused: not in the cassette, and {why}" for why in self._refusals]
+
+    @property
+    def stale(self) -> bool:
+        """Something was played that is older than it may be."""
+        return self.counts.stale > 0
 
     # --- loading
 
@@ -163,13 +170,23 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
             return
+        finally:
+            self.notes += self._persister.problems if isinstance(self._persister, Persister) else []
         self._base = getattr(requests, "record", None)
         if self.policy.fresh_start:
             return
-        self.stale = getattr(self._persister, "is_stale", lambda _: False)(self._path)
-        if self.stale and self.record_mode != RecordMode.NONE:
-            return
-        for request, response in zip(requests, responses, strict=False):
+        # Where something is to be recorded anew, even the mode `once` may record.
+        self.rewound = not self._take_in(zip(requests, responses, strict=False))
+        self._metadata = metadata[0] if metadata else {}
+
+    def _take_in(self, interactions: Iterable[tuple[Any, Any]]) -> bool:
+        """Add stored episodes to those that can be played, except stale ones that are to be recorded anew; tell whether there were such."""
+        left_out = False
+        serve = self.record_mode == RecordMode.NONE or self.policy.settings.stale == "serve"
+        for request, response in interactions:
+            if getattr(request, "stale", False) and not serve:
+                left_out = True
+                continue
             kept = _run_hooks(self._after_load_interaction, request, response, self)
             if kept is None:
                 continue
@@ -178,8 +195,30 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self._old_interactions.append((stored, kept[1]))
             self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
         self._loaded_count = len(self.data)
-        self.rewound = True
-        self._metadata = metadata[0] if metadata else {}
+        return left_out
+
+    def _others_recorded(self) -> bool:
+        """Called at a miss, without our lock: wait while another process records this cassette, and take in what it stored."""
+        if self.write_protected or self.policy.fresh_start or self.record_mode == RecordMode.ALL:
+            return False
+        if not isinstance(self._persister, Persister):
+            return False
+        with self._lock:
+            if self._flight is None:
+                self._flight = self._persister.flight(self._path)
+        if self._flight is None or not self._flight.must_look_again():
+            return False
+        with self._lock:
+            # What was recorded here stands behind what was loaded, and there is nothing yet: who records does not come this way.
+            if self._loaded_count == len(self.data):
+                self._base, fresh = self._persister.reload(self._path, self._base)
+                self._take_in(fresh)
+        return True
+
+    def close(self) -> None:
+        """Let go of the lease, if there is one; called when the cassette is left, however that came."""
+        if self._flight is not None:
+            self._flight.land()
 
     # --- what the client asks
 
@@ -207,14 +246,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         if prepared is None:
             return False
+        while not (found := self._reserve(request, prepared)) and self._others_recorded():
+            continue
+        if found:
+            return True
         with self._lock:
-            if getattr(request, "_llm_vcr_turn", None) is not None:
-                return True
-            turn = self._find(prepared)
-            if turn is not None:
-                self._reserved.add(turn.index)
-                request._llm_vcr_turn = turn
-                return True
             # For a redirect, vcrpy's aiohttp stub asks about stored requests in turn: no client made those.
             if getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
                 return False
@@ -244,6 +280,18 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.misses.append(explain_miss(prepared, loaded, self._reserved, self.policy.filters.matchers, why or ""))
         return why and "\n".join(self.misses[-1].lines())
 
+    def _reserve(self, request: Any, prepared: Request) -> bool:
+        """Find this request an episode, and keep it for it."""
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(prepared)
+            if turn is None:
+                return False
+            self._reserved.add(turn.index)
+            request._llm_vcr_turn = turn
+            return True
+
     def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
         prepared = self.filter_request(request)
@@ -264,6 +312,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.counts.repeated += turn.again
             self.counts.played += not turn.again
             self.counts.masked += turn.masked
+            self.counts.stale += bool(getattr(stored, "stale", False))
         # Clients change what they are given (vcrpy's urllib3 stub deletes a header); the next one must not see that.
         return {**response, "headers": dict(response["headers"])} if "headers" in response else response
 
@@ -292,7 +341,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _find(self, prepared: Request) -> _Turn | None:
         """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
-        if self.record_mode == RecordMode.ALL or not self.rewound or prepared.unsupported:
+        if self.record_mode == RecordMode.ALL or not (self.rewound or self._loaded_count) or prepared.unsupported:
             return None
         for masked in (False, True):
             loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
@@ -378,10 +427,24 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             data["metadata"] = self._metadata
         if isinstance(self._persister, Persister):
             data["base"] = self._base
+            data["replace"] = self.policy.fresh_start or self.record_mode == RecordMode.ALL
+            data["played"] = self._played_keys()
         self._persister.save_cassette(self._path, data, serializer=self._serializer)
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
+<<<<<<< HEAD
+=======
+        self._drop_dangling_redirects()
+        if isinstance(self._persister, Persister):
+            self._persister.note_played(self._path, self._played_keys())
+        if not (force or self.dirty or self.drop_unused_requests):
+            return
+        if self.gate is not None:
+            # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
+            self.dirty = False
+            return
+>>>>>>> h/redis
         failures = len(getattr(self._persister, "failures", ()))
         try:
             self._drop_dangling_redirects()
@@ -399,6 +462,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.overflow = getattr(self._persister, "overflow", False)
         if not self.saved:
             self.refused_to_keep.append(self._persister.failures[-1])
+        self.notes += [one for one in getattr(self._persister, "problems", ()) if one not in self.notes]
+
+    def _played_keys(self) -> frozenset[str]:
+        """The stored episodes that were played, by the keys they have in a shared store."""
+        played = (getattr(request, "key", None) for request, _ in self._played_interactions if not getattr(request, "borrowed", False))
+        return frozenset(key for key in played if key is not None)
 
     def _new_interactions(self) -> list[tuple[Any, Any]]:
         """What was recorded now (vcrpy compares each with each to find out)."""

@@ -50,6 +50,10 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     """It came out of a cassette, rather than from a client just now."""
     borrowed = False
     """It came out of a cassette that is only played from."""
+    stale = False
+    """It came out of a cassette, and is older than it may be."""
+    key: str | None = None
+    """Under which its store has it."""
     unsupported: str | None = None
     """Why the body could not be read. Such a request matches nothing and is not stored."""
     consumed = False

@@ -159,7 +159,7 @@ def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy 
     check_internals()
     if policy is None:
         settings = settings or _settings_of(vcr) or config.read()
-        policy = Policy(settings, Persister(open_store(settings.store), ttl=settings.ttl))
+        policy = Policy(settings, Persister(open_store(settings.store, settings), settings=settings))
     ours = policy
     matchers = ours.filters.matchers
     for matcher in (matchers.body, matchers.key, matchers.request):
@@ -220,11 +220,14 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 
 
 class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
-    """vcrpy's, with our mends in place before it patches the clients, and until it is done with them."""
+    """vcrpy's, with our mends in place before it patches the clients; the cassette is left even if it was not saved."""
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
-        with mends.applied():
-            yield from super()._patch_generator(cassette)
+        try:
+            with mends.applied():
+                yield from super()._patch_generator(cassette)
+        finally:
+            cassette.close()
 
 
 def _ours(policy: Policy, matcher: Any) -> Any:

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     import vcr as vcrpy
 
 
-def cassette_name(item: pytest.Item, vcr: vcrpy.VCR) -> str | None:
+def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str | None:
     """A name no other test has, where pytest-recording's own would be shared, or ``None`` where its own will do.
 
-    pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used.
+    pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used,
+    where cassettes are ``in_files``.
     """
     from pytest_recording.plugin import get_default_cassette_name
 
@@ -26,6 +27,8 @@ def cassette_name(item: pytest.Item, vcr: vcrpy.VCR) -> str | None:
     if safe == plain:
         return None
     own = f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    if not in_files:
+        return own
     folder = Path(vcr.cassette_library_dir or ".")
     return own if _is_there(folder, own) or not _is_there(folder, safe) else None
 
