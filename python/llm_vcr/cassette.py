@@ -433,21 +433,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
-<<<<<<< HEAD
-=======
-        self._drop_dangling_redirects()
-        if isinstance(self._persister, Persister):
-            self._persister.note_played(self._path, self._played_keys())
-        if not (force or self.dirty or self.drop_unused_requests):
-            return
-        if self.gate is not None:
-            # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
-            self.dirty = False
-            return
->>>>>>> h/redis
         failures = len(getattr(self._persister, "failures", ()))
         try:
             self._drop_dangling_redirects()
+            if isinstance(self._persister, Persister):
+                self._persister.note_played(self._path, self._played_keys())
             if not (force or self.dirty or self.drop_unused_requests):
                 return
             if self.gate is not None:
