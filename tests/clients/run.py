@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 FAST = ("openai", "anthropic", "httpx", "httpx2", "aiohttp", "requests", "urllib")
 """Clients that `make test` installs."""
-EVERY = (*FAST, "gemini", "mistral", "cohere", "groq", "boto3", "litellm", "crossed", "large")
+EVERY = (*FAST, "gemini", "mistral", "cohere", "groq", "bedrock", "boto3", "litellm", "crossed", "large")
 """All of them, in the order of the table."""
 
 Layer = Literal["ours", "stock", "none"]
