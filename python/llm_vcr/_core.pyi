@@ -1,7 +1,7 @@
 """The Rust core. Bytes in, bytes out: what is to be done to a body is done in one call."""
 
-from collections.abc import Sequence
-from typing import Final, final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, final
 
 NO_KEY: Final[str]
 """What `key_fingerprint` gives for a request without a credential."""
@@ -100,6 +100,12 @@ def is_secret_header(name: str) -> bool:
 
 def is_incidental_header(name: str) -> bool:
     """Whether a response header of this name tells of a run or an account, rather than of the answer."""
+
+def read_yaml(data: bytes, resolve: Callable[[str], Any]) -> Any:
+    """A cassette file as vcrpy reads it, its bodies as bytes; ``None`` for any YAML beyond what dumpers write, which is PyYAML's to read.
+
+    ``resolve`` is asked about plain scalars that may be numbers or dates.
+    """
 
 def sha256_hex(body: bytes) -> str:
     """64 hex digits: the plain SHA-256."""

@@ -30,6 +30,7 @@ from llm_vcr.filters import Filters, status_code
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
+from llm_vcr.stores import CassetteRecord
 from llm_vcr.vcr_request import Request
 
 MISSES = 20
@@ -130,6 +131,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
+        self._base: CassetteRecord | None = None
         self._user_filter = self._before_record_request
 
     def _compares_bodies(self) -> bool:
@@ -157,11 +159,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
-        if self.policy.fresh_start:
-            return
         try:
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
+            return
+        self._base = getattr(requests, "record", None)
+        if self.policy.fresh_start:
             return
         self.stale = getattr(self._persister, "is_stale", lambda _: False)(self._path)
         if self.stale and self.record_mode != RecordMode.NONE:
@@ -171,7 +174,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if kept is None:
                 continue
             stored = Request.of(kept[0])
-            stored.stored = True
+            stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
             self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
         self._loaded_count = len(self.data)
@@ -356,6 +359,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.dirty = True
 
     # --- saving
+
+    def _persist(self, cassette_dict: dict[str, Any]) -> None:
+        """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
+        kept = []
+        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
+            if not getattr(request, "borrowed", False):
+                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
+        interactions = [one for one in kept if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        if self._metadata:
+            data["metadata"] = self._metadata
+        if isinstance(self._persister, Persister):
+            data["base"] = self._base
+        self._persister.save_cassette(self._path, data, serializer=self._serializer)
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
 
 mod convert;
+mod yaml;
 
 use pyo3::prelude::*;
 
@@ -15,6 +16,7 @@ mod _core {
     use pyo3::types::PyBytes;
 
     use super::convert::{ContentType, changed, detached, value_error};
+    use crate::cassette::yaml;
     use crate::media::Shrink;
     use crate::{body, diff, fingerprint, json, multipart, secrets, sink, volatile};
 
@@ -74,8 +76,7 @@ mod _core {
             right: &Bound<'_, PyBytes>,
             right_type: ContentType,
         ) -> Mismatch {
-            let options = diff::Options { ignore: &self.0.ignore, patterns: &self.0.patterns };
-            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &options))
+            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &self.0))
         }
 
         fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
@@ -197,6 +198,14 @@ mod _core {
     #[pyfunction]
     fn is_incidental_header(name: &str) -> bool {
         secrets::is_incidental_header(name)
+    }
+
+    #[pyfunction]
+    fn read_yaml<'py>(data: &Bound<'py, PyBytes>, resolve: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match detached(data, yaml::read) {
+            Some(events) => super::yaml::build(data.py(), events, resolve),
+            None => Ok(None),
+        }
     }
 
     #[pyfunction]

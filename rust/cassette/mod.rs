@@ -1,0 +1,3 @@
+//! Cassettes as they are kept.
+
+pub mod yaml;
