@@ -15,6 +15,7 @@ from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError
 from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
+from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.gate import why_failed
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
@@ -51,6 +52,7 @@ class Session:
         """Entries of ``llm_vcr_skip`` that name no test."""
         self._failures: list[str] = []
         self._keys = SuppliedKeys()
+        self._boundary = PinnedBoundary()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
@@ -75,6 +77,8 @@ class Session:
         self._store: Store | None = None
         if settings.supply_keys:
             self._keys.supply(config.rootpath)
+        if settings.pin_boundary:
+            self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
         self._calls.watch()
@@ -109,6 +113,7 @@ class Session:
         """Undo what outlives a test."""
         self._calls.stop()
         self._keys.take_back()
+        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
 
