@@ -15,6 +15,7 @@ from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
+from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.capacity import full
 from llm_vcr.pytest_plugin.gate import why_failed
@@ -52,6 +53,7 @@ class Session:
         """Entries of ``llm_vcr_skip`` that name no test."""
         self._failures: list[str] = []
         self._keys = SuppliedKeys()
+        self._boundary = PinnedBoundary()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
@@ -76,6 +78,8 @@ class Session:
         self._store: Store | None = None
         if settings.supply_keys:
             self._keys.supply(config.rootpath)
+        if settings.pin_boundary:
+            self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
         self._calls.watch()
@@ -112,6 +116,7 @@ class Session:
         self._keys.take_back()
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
+        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
 
