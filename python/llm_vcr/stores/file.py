@@ -88,6 +88,14 @@ class FileStore:
         refused = max(0, len(record.episodes) - room)
         return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
 
+    def overwrite(self, cassette_id: str, record: CassetteRecord) -> None:
+        """Put ``record`` in the place of whatever is there, be it readable or not."""
+        path = self.path(cassette_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            _write(path, codec.encode(record, self._serializer).encode("utf-8"))
+            self._seen.pop(cassette_id, None)
+
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""
         try:
