@@ -24,6 +24,7 @@ from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 
+from llm_vcr import patches
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
 from llm_vcr.miss import Miss, explain_miss
@@ -150,6 +151,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
+        patches.narrow(made)
         if made.policy.on_open is not None:
             made.policy.on_open(made)
         return made

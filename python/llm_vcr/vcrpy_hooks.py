@@ -183,10 +183,15 @@ def _settings_of(vcr: vcrpy.VCR) -> Settings | None:
 
 
 def _is_default_match(match_on: Any) -> bool:
+    default = _default_match()
+    return tuple(match_on) in (default, (*default, "raw_body"))
+
+
+@functools.cache
+def _default_match() -> tuple[str, ...]:
     import inspect
 
-    default = inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default
-    return tuple(match_on) in (tuple(default), (*default, "raw_body"))
+    return tuple(inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default)
 
 
 def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:
@@ -229,7 +234,8 @@ def _listed(hooks: Any) -> list[Any]:
     return [] if hooks is None else list(hooks) if isinstance(hooks, list | tuple) else [hooks]
 
 
-def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:
+@functools.cache
+def _patches(*, in_process: bool) -> tuple[tuple[object, str, object], ...]:
     """What is put in place for as long as a cassette is open, by vcrpy, which also puts it back."""
     patches: list[tuple[object, str, object]] = []
     for module, name, needs, maker in _REQUEST_MAKERS:
@@ -237,7 +243,7 @@ def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:
             patches.append((importlib.import_module(module), name, maker))
     if in_process:
         patches += [patch for library in ("httpx", "httpx2") for patch in _originals(library)]
-    return patches
+    return tuple(patches)
 
 
 @functools.cache
