@@ -44,7 +44,7 @@ format: $(STAMPS)/lint $(STAMPS)/components  ## put both languages into form
 	$(BIN)/ruff format .
 
 fuzz:  ## random and mutated bodies through every entry of the core (FUZZ_CASES of them each)
-	FUZZ_CASES=$(FUZZ_CASES) $(CARGO) test --release --test core fuzz -- --nocapture
+	FUZZ_CASES=$(FUZZ_CASES) $(CARGO) test --profile fuzz --test core fuzz:: -- --nocapture
 
 bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain Python way, in one run
 	$(BIN)/python -m benches.python.table

@@ -150,7 +150,7 @@ fn shrink_parts<'a>(body: &'a [u8], content_type: &str, options: Shrink) -> Cow<
 
 /// Whether it is worth asking the JSON reader: everything that says so, and everything that looks so, because aiohttp records no
 /// `Content-Type` and urllib announces a form whatever it sends.
-fn may_be_json(body: &[u8], declared: &str) -> bool {
+pub(crate) fn may_be_json(body: &[u8], declared: &str) -> bool {
     if declared.ends_with("json") || declared.ends_with("jsonl") || declared.ends_with("ndjson") {
         return true;
     }
@@ -158,12 +158,12 @@ fn may_be_json(body: &[u8], declared: &str) -> bool {
     matches!(text.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
 }
 
-/// JSON lines: each line that is JSON in its canonical form, all of them or none.
+/// JSON lines: each line that is JSON in its canonical form, all of them or none. One line alone would have been read as JSON.
 fn lines_into(body: &[u8], rules: &Rules, sink: &mut impl Sink) -> bool {
     let mut out = Vec::with_capacity(body.len());
     let mut lines = 0;
     for line in body.split(|byte| *byte == b'\n') {
-        if line.iter().all(u8::is_ascii_whitespace) {
+        if line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
             continue;
         }
         if json::canonicalize(line, &rules.ignore, &mut out).is_err() {
@@ -172,10 +172,10 @@ fn lines_into(body: &[u8], rules: &Rules, sink: &mut impl Sink) -> bool {
         out.push(b'\n');
         lines += 1;
     }
-    if lines > 0 {
+    if lines > 1 {
         sink.put(&out);
     }
-    lines > 0
+    lines > 1
 }
 
 /// A payload as it is, or by type, length and digest: binary above [`INLINE`], media of any spelling, and whatever could be taken

@@ -23,13 +23,16 @@ from vcr.errors import UnhandledHTTPRequestError
 from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
+from vcr.request import HeadersDict
 
-from llm_vcr import patches
+from llm_vcr import _core, patches
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
+from llm_vcr.matchers import SESSION
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
+from llm_vcr.stores import CassetteRecord
 from llm_vcr.vcr_request import Request
 
 MISSES = 20
@@ -130,7 +133,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
-        self._user_filter = self._before_record_request
+        self._base: CassetteRecord | None = None
+        self._filters_requests = arguments.get("before_record_request") is not None
+        self._filters_responses = arguments.get("before_record_response") is not None
 
     def _compares_bodies(self) -> bool:
         matchers = self.policy.filters.matchers
@@ -158,11 +163,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
-        if self.policy.fresh_start:
-            return
         try:
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
+            return
+        self._base = getattr(requests, "record", None)
+        if self.policy.fresh_start:
             return
         self.stale = getattr(self._persister, "is_stale", lambda _: False)(self._path)
         if self.stale and self.record_mode != RecordMode.NONE:
@@ -172,9 +178,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if kept is None:
                 continue
             stored = Request.of(kept[0])
-            stored.stored = True
+            stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
-            self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
+            response = (self._before_record_response(copy.copy(kept[1])) or kept[1]) if self._filters_responses else kept[1]
+            self.data.append((self._filtered(stored) or stored, response))
         self._loaded_count = len(self.data)
         self.rewound = True
         self._metadata = metadata[0] if metadata else {}
@@ -183,25 +190,37 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def filter_request(self, request: Any) -> Request | None:
         """The request as it is compared and kept, or ``None`` for one that is none of the cassette's business. Computed once."""
-        seen = (request._body if hasattr(request, "_body") else None, request.uri, request.method, tuple(request.headers.items()))
+        headers = request.headers
+        seen = (
+            request._body if hasattr(request, "_body") else None,
+            request.uri,
+            request.method,
+            tuple(headers._store.values() if isinstance(headers, HeadersDict) else headers.items()),
+        )
         cached = getattr(request, "_llm_vcr_prepared", None)
         if cached is not None and cached[0] is self and cached[1][0] is seen[0] and cached[1][1:] == seen[1:]:
             prepared: Request | None = cached[2]
             return prepared
-        if self.policy.providers_only and self.policy.settings.record_hosts == "providers" and not self.policy.filters.is_provider(request):
-            prepared = None
-        else:
-            prepared = self._filtered(self.policy.filters.prepare(request))
+        prepared = self._filtered(self.policy.filters.prepare(request)) if self._is_ours(request) else None
         request._llm_vcr_prepared = (self, seen, prepared)
         return prepared
 
+    def _is_ours(self, request: Any) -> bool:
+        """Whether a request is the cassette's business."""
+        policy = self.policy
+        return not policy.providers_only or policy.settings.record_hosts != "providers" or policy.filters.is_provider(request)
+
     def _filtered(self, request: Request) -> Request | None:
         """A prepared request after the user's own filters."""
-        filtered = self._user_filter(request)
+        if not self._filters_requests:
+            return request
+        filtered = self._before_record_request(request)
         return None if filtered is None else Request.of(filtered)
 
     def can_play_response_for(self, request: Any) -> bool:
         """Whether the cassette has the answer. If so it is this request's from now on, whoever asks meanwhile."""
+        if self._has_at_first_sight(request):
+            return True
         prepared = self.filter_request(request)
         if prepared is None:
             return False
@@ -224,6 +243,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             request._llm_vcr_turn = _Refusal(refusal_answer(refused))
             return True
 
+    def _has_at_first_sight(self, request: Any) -> bool:
+        """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
+        if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_ours(request):
+            return False
+        probe = self.policy.filters.probe(request)
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(probe, passes=(False,))
+            if turn is not None:
+                self._reserved.add(turn.index)
+                request._llm_vcr_turn = turn
+        return turn is not None
+
     def _missed(self, prepared: Request) -> str | None:
         """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
         why = None
@@ -244,9 +277,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
-        prepared = self.filter_request(request)
+        turn = getattr(request, "_llm_vcr_turn", None)
+        prepared = self.filter_request(request) if turn is None else None
         with self._lock:
-            turn = getattr(request, "_llm_vcr_turn", None) or (self._find(prepared) if prepared is not None else None)
+            turn = turn or (self._find(prepared) if prepared is not None else None)
             if turn is None:
                 raise UnhandledHTTPRequestError(
                     f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
@@ -282,11 +316,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         for index in matching:
             yield index, self.data[index][1]
 
-    def _find(self, prepared: Request) -> _Turn | None:
+    def _find(self, prepared: Request, passes: tuple[bool, ...] = (False, True)) -> _Turn | None:
         """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
         if self.record_mode == RecordMode.ALL or not self.rewound or prepared.unsupported:
             return None
-        for masked in (False, True):
+        for masked in passes:
             loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
             fresh = next((one for one in loaded if one not in self._reserved), None)
             if fresh is not None:
@@ -295,7 +329,41 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return _Turn(loaded[-1], again=True, masked=masked)
         return None
 
+    def find_requests_with_most_matches(self, request: Any) -> list[tuple[Any, list[str], list[tuple[str, str]]]]:
+        """The nearest episodes, with the matchers that agree, and those that do not with a text that begins with the cause.
+
+        What vcrpy tells in its refusal. Only the few that it shows are explained: that is dear for long bodies.
+        """
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return []
+        by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
+        for stored, _ in self.data:
+            failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]
+            by_failures.setdefault(len(failed), []).append((stored, failed))
+        if not by_failures or (fewest := min(by_failures)) == len(self._match_on):
+            return []
+        nearest = sorted(by_failures[fewest], key=lambda one: _in_common(prepared, one[0]), reverse=True)
+        return [
+            (
+                stored,
+                [one.__name__ for one in self._match_on if one not in failed],
+                [(one.__name__, _cause(one, prepared, stored) if number < _EXPLAINED else "") for one in failed],
+            )
+            for number, (stored, failed) in enumerate(nearest)
+        ]
+
+    def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
+        if matcher in _KEYS:
+            return bool(_KEYS[matcher](prepared) == _KEYS[matcher](stored))
+        return bool(_evaluate_matcher(matcher, prepared, stored)[0])
+
     # --- what the provider answered
+
+    def count_live(self, calls: int) -> None:
+        """Count calls that a client made without asking: to where a redirect led."""
+        with self._lock:
+            self.counts.live += calls
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
@@ -315,6 +383,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
+            _show(response, filters.as_played(response))
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
@@ -322,6 +391,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.dirty = True
 
     # --- saving
+
+    def _persist(self, cassette_dict: dict[str, Any]) -> None:
+        """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
+        kept = []
+        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
+            if not getattr(request, "borrowed", False):
+                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
+        interactions = [one for one in kept if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        if self._metadata:
+            data["metadata"] = self._metadata
+        if isinstance(self._persister, Persister):
+            data["base"] = self._base
+        self._persister.save_cassette(self._path, data, serializer=self._serializer)
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
@@ -374,6 +457,12 @@ class _Turn:
     masked: bool
 
 
+def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
+    """Let the client that recorded an answer see it as it will be played. Only cookies stay: a login must work while it is recorded."""
+    cookies = {name: values for name, values in live["headers"].items() if text(name).lower() == "set-cookie"}
+    live.update(played, headers=played["headers"] | cookies)
+
+
 @dataclass(frozen=True)
 class _Refusal:
     """An answer of ours, in place of a provider's that must not be asked."""
@@ -396,6 +485,27 @@ def _redirect(request: Any, response: Any) -> str | None:
         return None
     location = header(response.get("headers"), "location")
     return _without_fragment(urljoin(request.uri, location)) if location else None
+
+
+_EXPLAINED = 3
+"""How many of the nearest episodes vcrpy's refusal shows."""
+
+
+def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
+    """Why a matcher does not agree, the cause as its first word."""
+    if matcher in _KEYS:
+        word = "method" if matcher is vcr_matchers.method else "url"
+        return f"{word}: {_KEYS[matcher](prepared)} != {_KEYS[matcher](stored)} (recorded)"
+    return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
+
+
+def _in_common(prepared: Request, stored: Any) -> int:
+    """How many bytes two bodies have in common at their beginning."""
+    mine, theirs = prepared._body, stored._body
+    if not isinstance(mine, bytes) or not isinstance(theirs, bytes):
+        return 0
+    at = _core.first_difference(mine, theirs)
+    return len(mine) if at is None else at
 
 
 def _without_fragment(uri: str) -> str:
@@ -422,13 +532,19 @@ class _Index:
         self._matchers = matchers
         self._keys = [_KEYS[one] for one in match_on if one in _KEYS]
         self._by_body = matchers.body in match_on
-        self._by_key = matchers.key in match_on
+        self._by_key = matchers.key in match_on and filters.settings.credential != "ignore"
         self._others = [one for one in match_on if one not in _KEYS and one not in (matchers.body, matchers.key)]
+        self._place_at: dict[tuple[Any, str], Any] = {}
         self.clear()
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether there are matchers that look at a request by themselves."""
+        return bool(self._others)
 
     def clear(self) -> None:
         """Forget everything; it is built again when next asked."""
-        self._size = 0
+        self._traits: list[tuple[str, str | None]] = []
         self._exact: dict[Any, list[int]] = {}
         self._places: dict[Any, list[int]] = {}
         self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
@@ -444,18 +560,21 @@ class _Index:
             candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
         else:
             candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
-        return [one for one in candidates if self._agrees(request, data[one][0])]
+        if not candidates:
+            return []
+        traits = self._traits_of(request)
+        return [one for one in candidates if self._agrees(traits, self._traits[one], request, data[one][0])]
 
     def _extend(self, data: list[tuple[Any, Any]]) -> None:
-        for number in range(self._size, len(data)):
+        for number in range(len(self._traits), len(data)):
             stored = data[number][0]
+            self._traits.append(self._traits_of(stored))
             if getattr(stored, "unsupported", None):
                 continue
             place = self._place(stored)
             self._places.setdefault(place, []).append(number)
             if self._by_body:
                 self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
-        self._size = len(data)
 
     def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
         """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
@@ -466,13 +585,24 @@ class _Index:
         self._masked[place] = (len(numbers), prints)
         return prints
 
-    def _place(self, request: Any) -> tuple[Any, ...]:
-        return tuple(key(request) for key in self._keys)
+    def _place(self, request: Any) -> Any:
+        spelling = (request.method, request.uri)
+        place = self._place_at.get(spelling)
+        if place is None:
+            place = self._place_at[spelling] = tuple(key(request) for key in self._keys)
+        return place
 
-    def _agrees(self, request: Request, stored: Any) -> bool:
+    def _traits_of(self, request: Any) -> tuple[str, str | None]:
+        """Media type and whose key: where one of two requests does not tell, they do not differ in it."""
+        return (
+            self._matchers.media_type(request) if self._by_body else "",
+            self._matchers.role(request) if self._by_key else None,
+        )
+
+    def _agrees(self, mine: tuple[str, str | None], theirs: tuple[str, str | None], request: Request, stored: Any) -> bool:
         """What cannot be looked up: wildcards, and matchers of the user's."""
-        if self._by_body and not self._matchers.same_type(request, stored):
+        if mine[0] and theirs[0] and mine[0] != theirs[0]:
             return False
-        if self._by_key and not self._matchers.same_key(request, stored):
+        if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
             return False
         return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)

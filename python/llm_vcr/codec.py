@@ -83,8 +83,8 @@ def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
         data["metadata"] = dict(record.metadata)
     if record.ttl != math.inf:
         data["ttl_seconds"] = record.ttl
-    if record.recorded_at is not None:
-        data["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    # Always there, always last: a file without it was cut off.
+    data["recorded_at"] = None if record.recorded_at is None else record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     if serializer is not None and serializer is not yamlserializer:
         return serializer.serialize(data)
     return str(yaml.dump(data, Dumper=_CassetteDumper, sort_keys=False, allow_unicode=True, width=2**30))

@@ -150,6 +150,7 @@ class Settings:
     placeholder_keys: tuple[str, ...] = ()
     supply_keys: bool = True
     status: tuple[int, ...] = ()
+    skip: tuple[str, ...] = ()
     max_live_calls: int | None = None
     fail_on: tuple[FailOn, ...] = ()
     report: str = "llm-vcr-report"
@@ -333,6 +334,7 @@ TABLE: Mapping[str, Setting] = {
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
+        Setting("skip", str, "with auto: tests, modules, folders or patterns of test ids to leave alone", many=True, whole_run=True),
         Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
         Setting(
             "fail_on",

@@ -60,7 +60,7 @@ def _knows_transports() -> bool:
 
 
 def _httpx(cassette: Any) -> Iterator[tuple[object, str, object]]:
-    """vcrpy's patches of httpx."""
+    """What vcrpy puts in place of httpx's own transports."""
     import httpx
 
     for transport, method, original in _TRANSPORTS:

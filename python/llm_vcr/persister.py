@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class Loaded(list[Request]):
+    """The requests of a cassette."""
+
+    record: CassetteRecord | None = None
+    """All there was of it. Who saves it later says so (``base``): what others have stored since must stay."""
+
+
 class Persister:
     """Loads and saves vcrpy's cassettes through a `Store`.
 
@@ -79,7 +86,8 @@ class Persister:
                 episodes += [(one, True) for one in more.episodes]
         if record is None and not episodes:
             raise CassetteNotFoundError(f"no cassette {cassette_id}")
-        requests = [_request(one, borrowed=borrowed) for one, borrowed in episodes]
+        requests = Loaded(_request(one, borrowed=borrowed) for one, borrowed in episodes)
+        requests.record = record
         return requests, [one.response for one, _ in episodes], dict(record.metadata) if record is not None else {}
 
     def is_stale(self, path: str) -> bool:
@@ -108,7 +116,7 @@ class Persister:
             recorded_at=datetime.now(UTC),
             ttl=self.ttl,
             metadata=cassette_dict.get("metadata") or {},
-            base=self._loaded.get(cassette_id),
+            base=cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id),
         )
         self._store(serializer).merge(cassette_id, record, ttl=self.ttl, keep=7 * self.ttl)
 
@@ -121,8 +129,7 @@ class Persister:
 
 
 def _request(episode: Episode, *, borrowed: bool) -> Request:
-    request = Request(**episode.request)
-    request.stored = True
+    request = Request.loaded(**episode.request)
     request.borrowed = borrowed
     return request
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
 
-from llm_vcr import config
+from llm_vcr import config, mends
 from llm_vcr.cassette import Cassette, Policy
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
@@ -38,7 +38,7 @@ INTERNALS = {
         "load",
         "write_protected",
     ),
-    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__"),
+    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
     "vcr.stubs": ("Request",),
@@ -117,6 +117,15 @@ class _Hook:
     def __deepcopy__(self, memo: object) -> _Hook:
         return self
 
+
+_USER_FILTERS = {
+    "before_record_request": (
+        *("before_record_request", "before_record", "filter_headers", "filter_query_parameters", "filter_post_data_parameters"),
+        *("ignore_hosts", "ignore_localhost"),
+    ),
+    "before_record_response": ("before_record_response", "decode_compressed_response"),
+}
+"""The filters that vcrpy composes, and the settings without which they do nothing."""
 
 _COMPOSED = ("before_record_request", "before_record_response", "before_save_interaction", "after_load_interaction")
 
@@ -211,6 +220,10 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
         if _is_default_match(options.get("match_on", ())):
             options["match_on"] = MATCH_ON
         arguments: dict[str, Any] = vcr.get_merged_config(**options)
+        for name, switches in _USER_FILTERS.items():
+            # vcrpy makes a filter of nothing, which copies each request and answer for nothing.
+            if not any(options.get(one, getattr(vcr, one, None)) for one in switches):
+                arguments[name] = None
         arguments["match_on"] = [_ours(policy, one) for one in arguments["match_on"]]
         arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
         arguments["record_on_exception"] = False
@@ -220,8 +233,16 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 
     if with_current_defaults:
         frozen = merged()
-        return CassetteContextDecorator(Cassette, lambda: dict(frozen))
-    return CassetteContextDecorator(Cassette, merged)
+        return _Context(Cassette, lambda: dict(frozen))
+    return _Context(Cassette, merged)
+
+
+class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
+    """vcrpy's, with our mends in place before it patches the clients, and until it is done with them."""
+
+    def _patch_generator(self, cassette: Any) -> Iterator[Any]:
+        with mends.applied():
+            yield from super()._patch_generator(cassette)
 
 
 def _ours(policy: Policy, matcher: Any) -> Any:

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::Options;
 use super::cause::Cause;
 use super::json::role;
 use super::mismatch::Mismatch;
 use super::{text, window};
+use crate::body::Rules;
 
 /// The first difference between two forms that are not equal byte for byte.
-pub(super) fn compare(a: &[u8], b: &[u8], options: &Options<'_>) -> Mismatch {
+pub(super) fn compare(a: &[u8], b: &[u8], rules: &Rules) -> Mismatch {
     let (left, right) = (fields(a), fields(b));
     let mut counts: HashMap<&[u8], i64> = HashMap::new();
     for field in &left {
@@ -37,7 +37,7 @@ pub(super) fn compare(a: &[u8], b: &[u8], options: &Options<'_>) -> Mismatch {
         return mismatch;
     }
     let mut found: Vec<(Cause, &Field<'_>, &Field<'_>)> =
-        pairs().filter(|(x, y)| x.value != y.value).map(|(x, y)| (value_cause(x, y, options), x, y)).collect();
+        pairs().filter(|(x, y)| x.value != y.value).map(|(x, y)| (value_cause(x, y, rules), x, y)).collect();
     if found.is_empty() {
         // Another spelling of the same fields: `+` and `%20`, say.
         let mut mismatch = Mismatch::at(Cause::Text, None);
@@ -62,11 +62,11 @@ fn at(cause: Cause, field: &Field<'_>) -> Mismatch {
     Mismatch { ignorable: false, ..Mismatch::at(cause, Some(window::from_start(&field.name))) }
 }
 
-fn value_cause(x: &Field<'_>, y: &Field<'_>, options: &Options<'_>) -> Cause {
+fn value_cause(x: &Field<'_>, y: &Field<'_>, rules: &Rules) -> Cause {
     if window::is_secret(&x.name, &x.value) || window::is_secret(&y.name, &y.value) {
         return Cause::Credential;
     }
-    match text::cause_of(&x.value, &y.value, options.patterns) {
+    match text::cause_of(&x.value, &y.value, &rules.patterns) {
         Cause::Text => role(&[&x.name]).unwrap_or(Cause::Text),
         cause => cause,
     }

@@ -8,8 +8,9 @@ use super::mismatch::{Mismatch, OTHERS_NAMED};
 use super::steps::{ROOT, Steps};
 use super::tree::{Kind, Link, Tree};
 use super::window::{self, Escape};
-use super::{Options, first_difference, text};
-use crate::media::StringMedia;
+use super::{first_difference, text};
+use crate::body::Rules;
+use crate::media::Original;
 
 /// Counting differences stops here, once one was found that counts.
 const MOST_COUNTED: usize = 1000;
@@ -36,22 +37,22 @@ struct Comparison<'a, 't> {
     b: &'t Tree<'a>,
     steps: Steps<'a>,
     tasks: Vec<Task>,
-    options: &'t Options<'t>,
+    rules: &'t Rules,
 }
 
 /// The first difference between two documents that counts, or else the first volatile one; `None` where they are equal.
-pub(super) fn compare<'a>(a: &Tree<'a>, b: &Tree<'a>, options: &Options<'_>) -> Option<Mismatch> {
+pub(super) fn compare<'a>(a: &Tree<'a>, b: &Tree<'a>, rules: &Rules) -> Option<Mismatch> {
     if a.hash(a.root()) == b.hash(b.root()) {
         return None;
     }
     let root = Task { a: Some(a.root()), b: Some(b.root()), step: ROOT, preset: None };
-    let mut comparison = Comparison { a, b, steps: Steps::new(), tasks: vec![root], options };
+    let mut comparison = Comparison { a, b, steps: Steps::new(), tasks: vec![root], rules };
     let mut found: Vec<Found> = Vec::new();
     let mut headline: Option<usize> = None;
     let mut ignored = None;
     let mut count = 0_usize;
     while let Some(task) = comparison.tasks.pop() {
-        if comparison.steps.is_ignored(task.step, options.ignore) {
+        if comparison.steps.is_ignored(task.step, &rules.ignore) {
             ignored.get_or_insert(Found { cause: Cause::Ignored, task });
             continue;
         }
@@ -102,11 +103,9 @@ impl Comparison<'_, '_> {
             }
             (Kind::Array, Kind::Array) | (Kind::Lines, Kind::Lines) => self.arrays(a, b, task.step)?,
             (Kind::String, Kind::String) => self.strings(a, b),
-            (Kind::Raw, _) | (_, Kind::Raw) => {
-                text::cause_of(self.a.source(a), self.b.source(b), self.options.patterns)
-            }
+            (Kind::Raw, _) | (_, Kind::Raw) => text::cause_of(self.a.source(a), self.b.source(b), &self.rules.patterns),
             (Kind::Number, Kind::Number) => {
-                text::volatile_cause(self.a.source(a), self.b.source(b), self.options.patterns).unwrap_or(Cause::Number)
+                text::volatile_cause(self.a.source(a), self.b.source(b), &self.rules.patterns).unwrap_or(Cause::Number)
             }
             (Kind::Boolean, Kind::Boolean) => Cause::Boolean,
             _ => Cause::Type,
@@ -134,7 +133,7 @@ impl Comparison<'_, '_> {
         if self.a.media(a).is_some() || self.b.media(b).is_some() {
             return Cause::Media;
         }
-        let masked = text::volatile_cause(&self.a.canonical_text(a), &self.b.canonical_text(b), self.options.patterns);
+        let masked = text::volatile_cause(&self.a.canonical_text(a), &self.b.canonical_text(b), &self.rules.patterns);
         masked.unwrap_or_else(|| text::lasting_cause(&self.a.text(a), &self.b.text(b)))
     }
 
@@ -214,15 +213,15 @@ impl Comparison<'_, '_> {
         let key = |at: &usize| self.steps.own_key(self.tasks[*at].step).unwrap_or_default();
         let mut waiting: HashMap<Cow<'_, [u8]>, Vec<usize>> = HashMap::new();
         for at in removed.iter().rev() {
-            waiting.entry(text::masked(key(at), self.options.patterns)).or_default().push(*at);
+            waiting.entry(text::masked(key(at), &self.rules.patterns)).or_default().push(*at);
         }
         let mut pairs = Vec::new();
         for at in added {
             let key = key(at);
-            let pair = waiting.get_mut(&text::masked(key, self.options.patterns)).and_then(Vec::pop);
+            let pair = waiting.get_mut(&text::masked(key, &self.rules.patterns)).and_then(Vec::pop);
             let Some(other) = pair else { continue };
             let name = self.steps.own_key(self.tasks[other].step).unwrap_or_default();
-            pairs.extend(text::volatile_cause(key, name, self.options.patterns).map(|cause| (*at, other, cause)));
+            pairs.extend(text::volatile_cause(key, name, &self.rules.patterns).map(|cause| (*at, other, cause)));
         }
         drop(waiting);
         for (at, other, cause) in pairs {
@@ -336,8 +335,7 @@ fn take_key<'t>(tree: &Tree<'_>, links: &mut &'t [Link], key: &[u8]) -> &'t [Lin
     taken
 }
 
-pub(super) fn media_summary(media: &StringMedia<'_>) -> String {
-    let original = &media.original;
+pub(super) fn media_summary(original: &Original) -> String {
     window::summary(original.len, Some(original.media_type), original.sha256.as_ref())
 }
 

@@ -21,27 +21,17 @@ pub use cause::Cause;
 pub use first::first_difference;
 pub use mismatch::Mismatch;
 
+use crate::body::{self, Rules, may_be_json};
 use crate::error::{Error, ErrorKind};
-use crate::json::PathSet;
 use crate::media;
 use crate::multipart::ContentType;
-use crate::volatile::Patterns;
 use tree::Tree;
 use window::Escape;
-
-/// What a user's settings make no difference of.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
-    /// The JSON paths of `llm_vcr_ignore`.
-    pub ignore: &'a PathSet,
-    /// The patterns of `llm_vcr_mask`.
-    pub patterns: &'a Patterns,
-}
 
 /// Why the incoming body `a` differs from the recorded body `b`, by the built-in rules alone; see [`explain_with`].
 #[must_use]
 pub fn explain(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>) -> Mismatch {
-    explain_with(a, a_type, b, b_type, &Options { ignore: &PathSet::none(), patterns: &Patterns::none() })
+    explain_with(a, a_type, b, b_type, &Rules::default())
 }
 
 /// Why the incoming body `a` differs from the recorded body `b`.
@@ -50,7 +40,7 @@ pub fn explain(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>) -
 /// Reported is the first difference, in canonical order, that keeps the request from replaying; a volatile token, or a secret
 /// that is scrubbed before comparing, is reported only where nothing else differs. The further places are counted beside it.
 #[must_use]
-pub fn explain_with(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>, options: &Options<'_>) -> Mismatch {
+pub fn explain_with(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>, rules: &Rules) -> Mismatch {
     if a == b {
         return content_type(a_type, b_type).unwrap_or_else(|| Mismatch::at(Cause::Same, None));
     }
@@ -64,22 +54,30 @@ pub fn explain_with(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&st
     if let (Some(x), Some(y)) = (&a_media, &b_media)
         && x != y
     {
-        return content_type(a_type, b_type).unwrap_or_else(|| bytes(a, a_type, b, b_type, options));
+        return content_type(a_type, b_type).unwrap_or_else(|| bytes(a, a_type, b, b_type, rules));
     }
     let declared = a_media.or(b_media).unwrap_or_default();
     let found = if declared.starts_with("multipart/") {
         match (a_type, b_type) {
-            (Some(a_type), Some(b_type)) => multipart::compare(a, a_type, b, b_type, options),
+            (Some(a_type), Some(b_type)) => multipart::compare(a, a_type, b, b_type, rules),
             _ => {
                 return Mismatch::new(Cause::ContentType, None, a_type.unwrap_or("(none)"), b_type.unwrap_or("(none)"));
             }
         }
-    } else if declared.contains("json") || is_json_like(a) || is_json_like(b) {
-        documents(a, a_type, b, b_type, options)
+    } else if may_be_json(a, &declared) || may_be_json(b, &declared) {
+        documents(a, a_type, b, b_type, rules)
     } else if declared == "application/x-www-form-urlencoded" {
-        Some(form::compare(a, b, options))
+        Some(form::compare(a, b, rules))
     } else {
-        Some(bytes(a, a_type, b, b_type, options))
+        Some(bytes(a, a_type, b, b_type, rules))
+    };
+    // Whether anything counts at all is for the canonical form to say: what is announced as JSON or multipart need not be.
+    let counts = found.as_ref().is_some_and(|mismatch| mismatch.cause.counts());
+    let canonical = |body, content_type| body::canonical(body, content_type, rules, false);
+    let found = match canonical(a, a_type) != canonical(b, b_type) {
+        true if !counts => Some(bytes(a, a_type, b, b_type, rules)),
+        false if counts => Some(formatting(a, b)),
+        _ => found,
     };
     match found {
         Some(mismatch) if mismatch.cause.counts() => mismatch,
@@ -89,23 +87,9 @@ pub fn explain_with(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&st
 }
 
 /// JSON, JSON lines, or what was announced as JSON and is not.
-fn documents(
-    a: &[u8],
-    a_type: Option<&str>,
-    b: &[u8],
-    b_type: Option<&str>,
-    options: &Options<'_>,
-) -> Option<Mismatch> {
-    let formatting = || {
-        let mut mismatch = Mismatch::at(Cause::Formatting, None);
-        let at = first_difference(a, b).unwrap_or(0);
-        mismatch.offset = Some(at);
-        mismatch.left = window::around(a, at, Escape::Invisible);
-        mismatch.right = window::around(b, at, Escape::Invisible);
-        mismatch
-    };
+fn documents(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>, rules: &Rules) -> Option<Mismatch> {
     let (left, right) = match (Tree::read(a), Tree::read(b)) {
-        (Ok(left), Ok(right)) => return json::compare(&left, &right, options).or_else(|| Some(formatting())),
+        (Ok(left), Ok(right)) => return json::compare(&left, &right, rules).or_else(|| Some(formatting(a, b))),
         (left, right) => (left.err(), right.err()),
     };
     let is_deep = |error: &Option<Error>| error.is_some_and(|error| error.kind == ErrorKind::TooDeep);
@@ -116,12 +100,22 @@ fn documents(
         && left.has_several_lines()
         && right.has_several_lines()
     {
-        return json::compare(&left, &right, options).or_else(|| Some(formatting()));
+        return json::compare(&left, &right, rules).or_else(|| Some(formatting(a, b)));
     }
     if left.is_some() != right.is_some() {
         return Some(unreadable(Cause::NotJson, (a, left), (b, right)));
     }
-    Some(bytes(a, a_type, b, b_type, options))
+    Some(bytes(a, a_type, b, b_type, rules))
+}
+
+/// A difference in what does not count.
+fn formatting(a: &[u8], b: &[u8]) -> Mismatch {
+    let mut mismatch = Mismatch::at(Cause::Formatting, None);
+    let at = first_difference(a, b).unwrap_or(0);
+    mismatch.offset = Some(at);
+    mismatch.left = window::around(a, at, Escape::Invisible);
+    mismatch.right = window::around(b, at, Escape::Invisible);
+    mismatch
 }
 
 /// A body that cannot be read, shown where reading stopped.
@@ -138,9 +132,9 @@ fn unreadable(cause: Cause, a: (&[u8], Option<Error>), b: (&[u8], Option<Error>)
 }
 
 /// Bodies without a structure that is known here: text or bytes.
-fn bytes(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>, options: &Options<'_>) -> Mismatch {
+fn bytes(a: &[u8], a_type: Option<&str>, b: &[u8], b_type: Option<&str>, rules: &Rules) -> Mismatch {
     if text::is_text(a) && text::is_text(b) {
-        let mut mismatch = Mismatch::at(text::cause_of(a, b, options.patterns), None);
+        let mut mismatch = Mismatch::at(text::cause_of(a, b, &rules.patterns), None);
         text::show(&mut mismatch, a, b);
         return mismatch;
     }
@@ -184,18 +178,12 @@ fn content_type(a: Option<&str>, b: Option<&str>) -> Option<Mismatch> {
     (!same).then(|| Mismatch::new(Cause::ContentType, None, a, b))
 }
 
-/// `type/subtype` of a header that can be parsed.
-fn media_type(header: Option<&str>) -> Option<Cow<'_, str>> {
-    Some(ContentType::parse(header?).ok()?.media_type())
+/// `type/subtype` of a header.
+fn media_type(header: Option<&str>) -> Option<String> {
+    header.map(|header| body::media_type(Some(header)))
 }
 
 /// The boundary of a header that can be parsed.
 fn boundary(header: &str) -> Option<Cow<'_, [u8]>> {
     ContentType::parse(header).ok()?.boundary().ok()
-}
-
-/// Whether a body begins as JSON does.
-fn is_json_like(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }

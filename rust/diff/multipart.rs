@@ -7,7 +7,8 @@ use super::json::{self, role};
 use super::mismatch::{Mismatch, OTHERS_NAMED};
 use super::tree::Tree;
 use super::window::{self, Escape};
-use super::{Options, first_difference, text};
+use super::{first_difference, text};
+use crate::body::Rules;
 use crate::error::Error;
 use crate::media::{self, Original};
 use crate::multipart::{self, Part, Piece};
@@ -17,7 +18,7 @@ const MOST_NAMED: usize = 6;
 
 /// The first difference between two multipart bodies that are not equal byte for byte. `None` where the recorded one is the incoming one
 /// with media shrunk.
-pub(super) fn compare(a: &[u8], a_type: &str, b: &[u8], b_type: &str, options: &Options<'_>) -> Option<Mismatch> {
+pub(super) fn compare(a: &[u8], a_type: &str, b: &[u8], b_type: &str, rules: &Rules) -> Option<Mismatch> {
     let (left, right) = match (multipart::parts(a, a_type), multipart::parts(b, b_type)) {
         (Ok(left), Ok(right)) => (left, right),
         (left, right) => return Some(malformed(left.err(), right.err())),
@@ -36,9 +37,9 @@ pub(super) fn compare(a: &[u8], a_type: &str, b: &[u8], b_type: &str, options: &
     }
     let mut found = Vec::new();
     for (index, (x, y)) in left.iter().zip(&right).enumerate() {
-        headers(index, &x.part, &y.part, options, &mut found);
+        headers(index, &x.part, &y.part, rules, &mut found);
         if x.payload != y.payload {
-            found.push(payload(index, &x.part, &y.part, options));
+            found.push(payload(index, &x.part, &y.part, rules));
         }
     }
     let Some(headline) = found.iter().position(|one| !one.cause.is_overlooked()).or((!found.is_empty()).then_some(0))
@@ -161,14 +162,14 @@ fn file_name(part: &Part<'_>) -> String {
 }
 
 /// Puts what differs in the headers of a part on the list.
-fn headers(index: usize, x: &Part<'_>, y: &Part<'_>, options: &Options<'_>, found: &mut Vec<Mismatch>) {
+fn headers(index: usize, x: &Part<'_>, y: &Part<'_>, rules: &Rules, found: &mut Vec<Mismatch>) {
     if header_lines(x).eq(header_lines(y)) {
         return;
     }
     let mut mismatch = Mismatch::at(Cause::PartHeader, Some(path(index, x)));
     if x.name == y.name && x.filename != y.filename {
         let (left, right) = (x.filename.as_deref().unwrap_or_default(), y.filename.as_deref().unwrap_or_default());
-        let volatile = text::volatile_cause(left.as_bytes(), right.as_bytes(), options.patterns);
+        let volatile = text::volatile_cause(left.as_bytes(), right.as_bytes(), &rules.patterns);
         mismatch.cause = volatile.unwrap_or(Cause::FileName);
         let at = first_difference(left.as_bytes(), right.as_bytes()).unwrap_or(0);
         let show = |name: Option<&str>| {
@@ -188,7 +189,7 @@ fn headers(index: usize, x: &Part<'_>, y: &Part<'_>, options: &Options<'_>, foun
 }
 
 /// Why the payloads of a part differ.
-fn payload(index: usize, x: &Part<'_>, y: &Part<'_>, options: &Options<'_>) -> Mismatch {
+fn payload(index: usize, x: &Part<'_>, y: &Part<'_>, rules: &Rules) -> Mismatch {
     let (a, b) = (x.payload, y.payload);
     let name = x.name.as_deref().unwrap_or_default().as_bytes();
     let mut mismatch = Mismatch::at(Cause::Binary, Some(path(index, x)));
@@ -202,12 +203,12 @@ fn payload(index: usize, x: &Part<'_>, y: &Part<'_>, options: &Options<'_>) -> M
         mismatch.cause = if is_media { Cause::Media } else { Cause::Binary };
         mismatch.left = shown_payload(x);
         mismatch.right = shown_payload(y);
-    } else if let Some(inner) = documents(a, b, options) {
+    } else if let Some(inner) = documents(a, b, rules) {
         let inner_path = inner.path.as_deref().map_or_else(String::new, |inner| format!(": {inner}"));
         let place = Mismatch::at(inner.cause, Some(format!("{}{inner_path}", path(index, x))));
         return Mismatch { path: place.path, ..inner };
     } else {
-        mismatch.cause = text::cause_of(a, b, options.patterns);
+        mismatch.cause = text::cause_of(a, b, &rules.patterns);
         if mismatch.cause == Cause::Text {
             mismatch.cause = role(&[name]).unwrap_or(Cause::Text);
         }
@@ -223,14 +224,14 @@ fn payload(index: usize, x: &Part<'_>, y: &Part<'_>, options: &Options<'_>) -> M
 }
 
 /// What differs between two payloads that are JSON objects or arrays, or JSON lines.
-fn documents(a: &[u8], b: &[u8], options: &Options<'_>) -> Option<Mismatch> {
+fn documents(a: &[u8], b: &[u8], rules: &Rules) -> Option<Mismatch> {
     let is_json = |text: &[u8]| matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
     if !(is_json(a) && is_json(b)) {
         return None;
     }
     match (Tree::read(a), Tree::read(b)) {
-        (Ok(a), Ok(b)) => json::compare(&a, &b, options),
-        _ => json::compare(&Tree::read_lines(a)?, &Tree::read_lines(b)?, options),
+        (Ok(a), Ok(b)) => json::compare(&a, &b, rules),
+        _ => json::compare(&Tree::read_lines(a)?, &Tree::read_lines(b)?, rules),
     }
 }
 

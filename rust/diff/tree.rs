@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::error::{Error, ErrorKind};
 use crate::json::string::respell_into;
 use crate::json::{Event, Reader, Token, decode};
-use crate::media::{self, StringMedia};
+use crate::media::{self, Original};
 
 /// The largest body that is walked: beyond it a tree would cost gigabytes. A larger one is compared as text.
 const MAX_LEN: usize = 256 << 20;
@@ -55,7 +55,7 @@ pub(super) struct Tree<'a> {
     body: &'a [u8],
     nodes: Vec<Node>,
     links: Vec<Link>,
-    media: HashMap<u32, StringMedia<'a>>,
+    media: HashMap<u32, Original>,
     root: u32,
 }
 
@@ -226,14 +226,15 @@ impl<'a> Tree<'a> {
         if !self.is_long_string(node) {
             return;
         }
-        let Some(found) = media::string_media(self.inside(node), declared) else { return };
+        let text = self.canonical_text(node);
+        let Some(found) = media::string_media(&text, declared).filter(|_| text.len() > MEDIA_MIN_LEN) else { return };
         let mut hasher = DefaultHasher::new();
-        let original = &found.original;
+        let original = found.original;
         (found.head, original.media_type, original.len, original.sha256).hash(&mut hasher);
         if let Some(node) = self.nodes.get_mut(node as usize) {
             node.hash = hasher.finish();
         }
-        self.media.insert(node, found);
+        self.media.insert(node, original);
     }
 
     /// Whether it was read from JSON lines and has more than one.
@@ -300,7 +301,7 @@ impl<'a> Tree<'a> {
     }
 
     /// What a string counts for, where it is media.
-    pub(super) fn media(&self, node: u32) -> Option<&StringMedia<'a>> {
+    pub(super) fn media(&self, node: u32) -> Option<&Original> {
         self.media.get(&node)
     }
 }

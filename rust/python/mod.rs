@@ -76,8 +76,7 @@ mod _core {
             right: &Bound<'_, PyBytes>,
             right_type: ContentType,
         ) -> Mismatch {
-            let options = diff::Options { ignore: &self.0.ignore, patterns: &self.0.patterns };
-            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &options))
+            Mismatch(diff::explain_with(left.as_bytes(), left_type.get(), right.as_bytes(), right_type.get(), &self.0))
         }
 
         fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {

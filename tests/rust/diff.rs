@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use llm_vcr::diff::{Cause, Mismatch, Options, explain, explain_with, first_difference};
+use llm_vcr::body::Rules;
+use llm_vcr::diff::{Cause, Mismatch, explain, explain_with, first_difference};
 use llm_vcr::json::{PathSet, canonicalize};
 use llm_vcr::media::{self, Shrink};
 use llm_vcr::volatile::{Patterns, mask};
@@ -41,9 +42,9 @@ fn strings(value: &Value) -> Vec<&str> {
 fn explain_case(case: &Value) -> Mismatch {
     let ignore = PathSet::new(&strings(&case["ignore"])).expect("good paths");
     let patterns = Patterns::new(&strings(&case["mask"])).expect("good patterns");
-    let options = Options { ignore: &ignore, patterns: &patterns };
+    let rules = Rules { ignore, patterns };
     let (left_type, right_type) = (case["left_type"].as_str(), case["right_type"].as_str());
-    explain_with(&body(&case["left"]), left_type, &body(&case["right"]), right_type, &options)
+    explain_with(&body(&case["left"]), left_type, &body(&case["right"]), right_type, &rules)
 }
 
 /// Everything a mismatch can print.
@@ -190,8 +191,8 @@ fn an_ignore_setting_that_a_fix_proposes_is_accepted() {
         assert_eq!(mismatch.cause, Cause::Number, "{key}");
         let path = mismatch.path.clone().expect("a path");
         let ignore = PathSet::new(&[&path]).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let options = Options { ignore: &ignore, patterns: &Patterns::none() };
-        let mismatch = explain_with(json(1).as_bytes(), None, json(2).as_bytes(), None, &options);
+        let rules = Rules { ignore, ..Rules::default() };
+        let mismatch = explain_with(json(1).as_bytes(), None, json(2).as_bytes(), None, &rules);
         assert_eq!(mismatch.cause, Cause::Ignored, "{path}");
     }
 }

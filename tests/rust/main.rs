@@ -1,6 +1,7 @@
 //! The core's tests: one binary, one module for each module of the core.
 
 mod diff;
+mod fuzz;
 mod json;
 mod json_media;
 mod media;

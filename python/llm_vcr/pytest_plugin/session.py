@@ -45,6 +45,10 @@ class Session:
         self._finished = False
         self._marking = Marking(config, settings)
         self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
+        self._shown: dict[str, str] = {}
+        """The verdicts that stand beside an outcome, as foreseen after the call."""
+        self._unmatched: set[str] = set()
+        """Entries of ``llm_vcr_skip`` that name no test."""
         self._failures: list[str] = []
         self._keys = SuppliedKeys()
         # Only a worker of xdist has it.
@@ -112,6 +116,8 @@ class Session:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark the tests that get a cassette, so that pytest-recording gives them one."""
         self._marking.mark(items)
+        if self._is_everything():
+            self._unmatched.update(self._marking.unmatched)
         if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
             self._store = self._open_store()
@@ -124,11 +130,20 @@ class Session:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of xdist where the tickets are."""
         node.workerinput["llm_vcr_tickets"] = str(self._tickets) if self._tickets else None
+        node.workerinput["llm_vcr_everything"] = self._is_everything()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take what a worker has to tell beside its tests' reports."""
-        self._summary.outside += getattr(node, "workeroutput", {}).get("llm_vcr_outside", [])
+        told = getattr(node, "workeroutput", {})
+        self._summary.outside += told.get("llm_vcr_outside", [])
+        self._unmatched.update(told.get("llm_vcr_unmatched", []))
+
+    def _is_everything(self) -> bool:
+        """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
+        if self._workerinput is not None:
+            return bool(self._workerinput["llm_vcr_everything"])
+        return self._config.args_source is not pytest.Config.ArgsSource.ARGS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -136,7 +151,8 @@ class Session:
         self._finished = True
         self._take_outside_calls("after the last test")
         if self._workerinput is not None:
-            self._config.workeroutput["llm_vcr_outside"] = self._summary.outside  # type: ignore[attr-defined]  # xdist's
+            told = {"llm_vcr_outside": self._summary.outside, "llm_vcr_unmatched": sorted(self._unmatched)}
+            self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
         self._failures = why_failed(self._settings, self._summary.verdicts, self._summary.outside)
         if self._failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -279,22 +295,27 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
-        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``."""
+        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
         status = yield
         # The lines of pytest's own summary are read by tools: those stay as they are.
-        if report.when != "call" or self._finished or (told := _told(report)) is None:
+        if self._config.option.verbose < 1 or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
             return status
-        category, letter, word = status
         verdict = Verdict.parse(told).verdict
+        if report.when == "call":
+            self._shown[report.nodeid] = verdict
+        elif report.when != "teardown" or self._shown.pop(report.nodeid, verdict) == verdict:
+            return status
         if verdict == "UNMARKED:NO_TRAFFIC":
             return status
+        category, letter, word = status
         text, markup = word if isinstance(word, tuple) else (word, None)
-        text = f"{text} {verdict}"
+        text = f"{text} {verdict}".strip()
         return category, letter, (text, markup) if markup is not None else text
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show them."""
-        self._summary.show(terminalreporter, self._failures, ())
+        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        self._summary.show(terminalreporter, self._failures, hints)
 
 
 def _told(report: Any) -> str | None:
