@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     import vcr as vcrpy
 
 
-def cassette_name(item: pytest.Item, vcr: vcrpy.VCR) -> str | None:
+def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str | None:
     """A name no other test has, where pytest-recording's own would be shared, or ``None`` where its own will do.
 
-    pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used.
+    pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used,
+    where cassettes are ``in_files``.
     """
     safe, own = names(item)
     if own is None:
         return None
+    if not in_files:
+        return own
     folder = Path(vcr.cassette_library_dir or ".")
     return own if _is_there(folder, own) or not _is_there(folder, safe) else None
 
