@@ -23,6 +23,7 @@ _COMMANDS = {
     "scan": "scan",
     "doctor": "doctor",
     "clear": "clear",
+    "flush": "flush",
     "normalize": "normalize",
     "prune": "prune",
     "dedupe": "dedupe",

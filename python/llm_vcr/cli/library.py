@@ -144,7 +144,7 @@ class Library:
             self.store.delete(cassette_id)
             return
         keep = 7 * new.ttl
-        self.of(cassette_id).merge(cassette_id, dataclasses.replace(new, base=old), ttl=new.ttl, keep=keep)
+        self.of(cassette_id).merge(cassette_id, dataclasses.replace(new, base=old, replace=True), ttl=new.ttl, keep=keep)
 
     def keep_copy(self, cassette_id: str, record: CassetteRecord | None) -> None:
         """Put a copy of a cassette aside: of a file byte for byte, of anything else as YAML."""
@@ -199,7 +199,7 @@ def command(function: Function) -> Function:
 def open_library(url: str | None, screen: Screen) -> Library:
     """The library at ``url``, or where the project around the working directory has it."""
     project = projects.find(Path.cwd(), store=url)
-    return Library(open_store(resolved(project)), project, screen)
+    return Library(open_store(resolved(project), project.settings, root=project.root), project, screen)
 
 
 def resolved(project: Project) -> str:

@@ -328,3 +328,12 @@ def test_as_a_process(place: Place) -> None:
     done = place.process("clear", "nothing")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_flush_of_files_keeps_copies(place: Place) -> None:
+    assert [one["cassette"] for one in place.json("flush", "--match", "*test_chat*", "--dry-run")["flushed"]] == [HELLO, STREAM]
+    assert place.json("flush", "--older-than", "1d")["flushed"] == []
+    place.json("flush", "--match", "*test_chat*")
+    assert list(place.store.scan()) == [IMAGE]
+    assert set(backups(place)) == {HELLO, STREAM}
+    assert place.run("flush", "--overflowed").exit_code == 2
