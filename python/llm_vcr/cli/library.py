@@ -8,6 +8,7 @@ import fnmatch
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,8 +144,14 @@ class Library:
         if not new.episodes:
             self.store.delete(cassette_id)
             return
-        keep = 7 * new.ttl
-        self.of(cassette_id).merge(cassette_id, dataclasses.replace(new, base=old, replace=True), ttl=new.ttl, keep=keep)
+        ttl, episodes = new.ttl, new.episodes
+        if any(one.key is None for one in episodes):
+            # A store that keeps episodes one by one plays them as they were written: so all are, in their order, and none becomes fresher.
+            left = min(one.fresh_until for one in old.episodes) - time.time()
+            ttl = min(ttl, max(left, 1.0))
+            episodes = tuple(dataclasses.replace(one, key=None) for one in episodes)
+        changed = dataclasses.replace(new, episodes=episodes, base=old, replace=True)
+        self.of(cassette_id).merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
 
     def keep_copy(self, cassette_id: str, record: CassetteRecord | None) -> None:
         """Put a copy of a cassette aside: of a file byte for byte, of anything else as YAML."""

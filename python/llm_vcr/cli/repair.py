@@ -27,7 +27,7 @@ class Repair:
         """The episode as it would be recorded, and what was done to it; the same object where there was nothing to do."""
         request, kept_response = self._request(one), self._response(one)
         done = list(dict.fromkeys([*self._request_changes(one, request), *self._response_changes(one, kept_response)]))
-        return (replace(one, request=request, response=kept_response) if done else one), done
+        return (replace(one, request=request, response=kept_response, key=None) if done else one), done
 
     def _request(self, one: Episode) -> dict[str, Any]:
         first = {

@@ -73,6 +73,18 @@ def test_changing(shared: Place) -> None:
     assert list(shared.store.scan()) == [STREAM]
 
 
+def test_a_repair_keeps_the_order_and_makes_nothing_fresher(shared: Place) -> None:
+    told = [episode("poll", answer=answer, headers={"x-api-key": [KEY]} if answer == "one" else {}) for answer in ("one", "two", "three")]
+    shared.put("polled.yaml", *told, ttl=3600)
+    before = max(one.fresh_until for one in shared.load("polled.yaml").episodes)
+    shared.json("normalize", "polled", "--write")
+    after = shared.load("polled.yaml").episodes
+    answers = [json.loads(one.response["body"]["string"])["choices"][0]["message"]["content"] for one in after]
+    assert answers == ["one", "two", "three"]
+    # The store spreads times by a tenth, so that a suite does not expire at once.
+    assert max(one.fresh_until for one in after) < before + 400
+
+
 def test_flush(shared: Place, server: RedisServer) -> None:
     server.client().set("of:the:application", "1")
     assert [one["cassette"] for one in shared.json("flush", "--match", "*hello*", "--dry-run")["flushed"]] == [HELLO]
