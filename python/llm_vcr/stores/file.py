@@ -73,7 +73,7 @@ class FileStore:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
             merged = replace(record, episodes=(*record.episodes, *others.values()), ttl=ttl)
-            _write(path, codec.encode(merged, self._serializer).encode("utf-8"))
+            _write(path, codec.write(merged, self._serializer))
             self._seen.pop(cassette_id, None)
         return MergeResult(kept=len(merged.episodes), from_others=len(others))
 
