@@ -83,7 +83,7 @@ class FileStore:
             known_before = len(record.base.episodes) if record.base is not None else 0
             room = len(record.episodes) if cap is None else max(known_before, cap - len(others))
             merged = replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
-            _write(path, codec.encode(merged, self._serializer).encode("utf-8"))
+            _write(path, codec.write(merged, self._serializer))
             self._seen.pop(cassette_id, None)
         refused = max(0, len(record.episodes) - room)
         return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
@@ -93,7 +93,7 @@ class FileStore:
         path = self.path(cassette_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
-            _write(path, codec.encode(record, self._serializer).encode("utf-8"))
+            _write(path, codec.write(record, self._serializer))
             self._seen.pop(cassette_id, None)
 
     def delete(self, cassette_id: str) -> bool:
