@@ -12,6 +12,9 @@ FIXED_BOUNDARY: Final[str]
 FORMAT: Final[int]
 """The version of the canonical form; it goes into every fingerprint."""
 
+EPISODE_VERSION: Final[int]
+"""The version of the compact form in which stores keep episodes."""
+
 DEBUG: Final[bool]
 """Whether this is a debug build; benchmarks refuse one."""
 
@@ -109,3 +112,18 @@ def read_yaml(data: bytes, resolve: Callable[[str], Any]) -> Any:
 
 def sha256_hex(body: bytes) -> str:
     """64 hex digits: the plain SHA-256."""
+
+def pack_episode(head: bytes, request: bytes | None, response: bytes | None) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """An episode in compact form, and its large payloads as blobs: 64 hex digits of their SHA-256, and what is to be stored under them.
+
+    Base64 is kept as the bytes it stands for, where that loses nothing. Raises ``ValueError`` for more than a gigabyte.
+    """
+
+def episode_blobs(episode: bytes) -> list[str]:
+    """The digests of the blobs that an episode in compact form points to. Raises ``ValueError`` for anything else."""
+
+def unpack_episode(episode: bytes, blobs: Sequence[bytes]) -> tuple[bytes, bytes | None, bytes | None]:
+    """What `pack_episode` was given: head, request body, response body. ``blobs`` are in the order of `episode_blobs`.
+
+    Raises ``ValueError`` for a damaged episode, one of a later version, and a blob that is not the one it points to.
+    """

@@ -85,6 +85,9 @@ impl<'a> ContentType<'a> {
                 0 => boundary.to_owned(),
                 _ => "\"\"".to_owned(),
             };
+            // A name without a value may be one of several segments, and has no `=` yet.
+            let has_value = bytes[..param.value.start].trim_ascii_end().ends_with(b"=");
+            let value = if has_value { value } else { format!("={value}") };
             edits.push((param.value.clone(), value));
         }
         edits.sort_by_key(|(range, _)| range.start);

@@ -120,40 +120,32 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "b.yaml").is_file()
 
 
-def test_it_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
-    code = (
-        "import locale, sys, llm_vcr\n"
-        "from tests.python.test_file_store import keep\n"
-        "print(locale.getpreferredencoding())\n"
-        "for number in range(2):\n"
-        "    with llm_vcr.VCR(record_mode='new_episodes').use_cassette(sys.argv[1]) as cassette:\n"
-        "        print(len(cassette))\n"
-        "        keep(cassette, f'Z\\xfcrich \\u2600 {number}')\n"
-    )
-    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-c", code, str(tmp_path / "a.yaml")]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
-    assert told.stdout.split()[-2:] == ["0", "1"]
-    assert "UTF-8" not in told.stdout, "this is no test of another locale"
-    assert "Zürich ☀ 1" in (tmp_path / "a.yaml").read_text(encoding="utf-8")
-
-
 # --- many writers
 
 
 WRITER = """
 import sys, llm_vcr
-from tests.python.test_file_store import keep
+from llm_vcr.vcr_request import Request
 path, name, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 for number in range(rounds):
     with llm_vcr.VCR(record_mode="new_episodes").use_cassette(path) as cassette:
-        keep(cassette, f"{name}-{number}")
+        request = Request("POST", "https://h/v1", f"{name}-{number}".encode(), {})
+        cassette.append(request, {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": b"answer"}})
 """
 
 
 def writer(path: Path, name: str, rounds: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(path), name, str(rounds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_it_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    code = "import locale; print(locale.getpreferredencoding())" + WRITER.replace("{name}", "Z\\u00fcrich \\u2600 ")
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", code, str(tmp_path / "a.yaml"), "", "2"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert "UTF-8" not in told.stdout, "this is no test of another locale"
+    assert bodies(FileStore(tmp_path)) == ["Zürich ☀ -0", "Zürich ☀ -1"]
 
 
 def test_writers_in_several_processes_lose_nothing(tmp_path: Path) -> None:

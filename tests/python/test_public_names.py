@@ -82,11 +82,13 @@ def test_importing_it_loads_nothing_heavy(statement: str) -> None:
     code = f"import sys; before = {{*sys.modules}}; {statement}; print(*({{*sys.modules}} - before))"
     told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(told.stdout.split())
-    assert "llm_vcr._core" in loaded
+    assert "llm_vcr.errors" in loaded
     assert not [name for name in loaded if name.partition(".")[0] in HEAVY]
 
 
-@pytest.mark.parametrize("module", [one.name for one in pkgutil.walk_packages(llm_vcr.__path__, "llm_vcr.")])
+@pytest.mark.parametrize(
+    "module", [one.name for one in pkgutil.walk_packages(llm_vcr.__path__, "llm_vcr.") if not one.name.endswith("__main__")]
+)
 def test_every_module_can_be_imported_alone(module: str) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], check=True, timeout=60)
 

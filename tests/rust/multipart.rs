@@ -116,6 +116,14 @@ fn content_type_in_pieces() {
 }
 
 #[test]
+fn a_segment_without_a_value_is_rewritten_to_one_with_none() {
+    let header = ContentType::parse("multipart/mixed; boundary*1; boundary*0=ab; boundary*1=cd").unwrap();
+    let rewritten = header.with_boundary("another");
+    assert_eq!(rewritten, "multipart/mixed; boundary*1=\"\"; boundary*0=another; boundary*1=cd");
+    assert_eq!(ContentType::parse(&rewritten).unwrap().boundary().as_deref(), Ok(&b"another"[..]));
+}
+
+#[test]
 fn a_control_character_is_no_boundary() {
     let error = rewrite(b"--a\r\nb\r\n\r\n--a\r\nb--", "multipart/mixed; boundary=\"a\r\nb\"").unwrap_err();
     assert_eq!(error, Error::new(ErrorKind::BadBoundary, 26));

@@ -23,6 +23,11 @@ _COMMANDS = {
     "scan": "scan",
     "doctor": "doctor",
     "clear": "clear",
+    "normalize": "normalize",
+    "prune": "prune",
+    "dedupe": "dedupe",
+    "export": "export",
+    "import": "import_",
 }
 
 

@@ -2,4 +2,5 @@
 
 from llm_vcr.cli import main
 
-main(prog_name="llm-vcr")
+if __name__ == "__main__":
+    main(prog_name="llm-vcr")

@@ -84,9 +84,13 @@ class Library:
         try:
             return self.of(cassette_id).load(cassette_id)
         except CassetteFileError as error:
-            self.unreadable.append(error)
-            self.screen.trouble(f"{shown(error.path)}{f', line {error.line}' if error.line else ''}: {error.problem}")
+            self.refuse(error)
             return None
+
+    def refuse(self, error: CassetteFileError) -> None:
+        """Tell of a cassette that cannot be read; the command goes on with the others."""
+        self.unreadable.append(error)
+        self.screen.trouble(f"{shown(error.path)}{f', line {error.line}' if error.line else ''}: {error.problem}")
 
     def must_load(self, name: str) -> tuple[str, CassetteRecord]:
         """The cassette called ``name``.

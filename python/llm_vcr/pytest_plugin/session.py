@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llm_vcr.config import Settings
-from llm_vcr.errors import ConfigError
+from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.capacity import full
 from llm_vcr.pytest_plugin.gate import why_failed
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
@@ -90,32 +91,39 @@ class Session:
     def _open_store(self) -> Store:
         from llm_vcr.stores import open_store
 
-        url = self._settings.store
-        if url.startswith("file"):
-            url = f"file:{self._config.rootpath / url.partition(':')[2].removeprefix('//')}"
         try:
-            return open_store(url)
+            store = open_store(self._settings.store, self._settings, root=self._config.rootpath)
+            if hasattr(store, "open"):
+                store.open()
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
+        except StoreUnavailableError as error:
+            # A worker that ended here would be a crash to its controller, which looks for itself; each of its tests fails before it calls.
+            if self._settings.outage == "fail" and self._workerinput is None:
+                pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
+        return store
 
     def header(self) -> list[str]:
-        """The line of the report header, and one more where another package takes our import name."""
+        """The line of the report header."""
         from llm_vcr import _core
 
-        lines = [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
-        installed = {dist.metadata["Name"] for _, dist in self._config.pluginmanager.list_plugin_distinfo()}
-        if "pytest-llm-vcr" in installed:
-            lines.append("llm_vcr: the package pytest-llm-vcr installs the same import name: uninstall it, or llm-vcr-rs")
-        return lines
+        return [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """Undo what outlives a test."""
         self._calls.stop()
         self._keys.take_back()
+        if self._store is not None and hasattr(self._store, "close"):
+            self._store.close()
         self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
+
+    def pytest_sessionstart(self) -> None:
+        """End the run now, where it is not to go on without its store."""
+        if self._settings.outage == "fail" and self._workerinput is None:
+            self._store = self._open_store()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -125,7 +133,7 @@ class Session:
             self._unmatched.update(self._marking.unmatched)
         if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
-            self._store = self._open_store()
+            self._store = self._store or self._open_store()
             # It takes the clients' own functions as they are now, before we watch them.
             from llm_vcr import vcrpy_hooks  # noqa: F401
 
@@ -215,11 +223,11 @@ class Session:
         forced: dict[str, Any] = {}
         if mode is not None:
             forced["record_mode"] = "new_episodes" if mode == "rewrite" else mode
-        if (name := cassette_name(item, vcr)) is not None:
+        if (name := cassette_name(item, vcr, in_files=settings.store.startswith("file"))) is not None:
             forced["path"] = name
         persister = Persister(
             self._store,
-            ttl=settings.ttl,
+            settings=settings,
             root=self._config.rootpath,
             # pytest-recording's persister: the arguments of the marker are cassettes to play from.
             extra_paths=getattr(vcr.persister, "extra_paths", ()),
@@ -321,6 +329,8 @@ class Session:
         """Show them."""
         hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
         self._summary.show(terminalreporter, self._failures, hints)
+        if (warning := full(self._settings, self._config.rootpath)) is not None:
+            terminalreporter.write_line(f"warning: {warning}", yellow=True)
 
 
 def _told(report: Any) -> str | None:

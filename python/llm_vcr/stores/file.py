@@ -55,8 +55,16 @@ class FileStore:
         self._seen[cassette_id] = (signature, record)
         return record
 
-    def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:  # noqa: ARG002 - the protocol's
-        """See `Store.merge`. Files never forget, so ``keep`` has no meaning here.
+    def merge(
+        self,
+        cassette_id: str,
+        record: CassetteRecord,
+        *,
+        ttl: float,
+        keep: float,  # noqa: ARG002 - the protocol's
+        cap: int | None = None,
+    ) -> MergeResult:
+        """See `Store.merge`. Files never forget, so ``keep`` has no meaning here, and nothing that is there makes room for something new.
 
         Raises:
             OSError: where the file cannot be written.
@@ -72,10 +80,21 @@ class FileStore:
             if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
-            merged = replace(record, episodes=(*record.episodes, *others.values()), ttl=ttl)
+            known_before = len(record.base.episodes) if record.base is not None else 0
+            room = len(record.episodes) if cap is None else max(known_before, cap - len(others))
+            merged = replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
             _write(path, codec.encode(merged, self._serializer).encode("utf-8"))
             self._seen.pop(cassette_id, None)
-        return MergeResult(kept=len(merged.episodes), from_others=len(others))
+        refused = max(0, len(record.episodes) - room)
+        return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
+
+    def overwrite(self, cassette_id: str, record: CassetteRecord) -> None:
+        """Put ``record`` in the place of whatever is there, be it readable or not."""
+        path = self.path(cassette_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            _write(path, codec.encode(record, self._serializer).encode("utf-8"))
+            self._seen.pop(cassette_id, None)
 
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""
