@@ -3,6 +3,7 @@
 //! Nothing here knows Python but the modules below [`python`], which exist with the feature of that name only.
 
 pub mod body;
+pub mod cassette;
 pub mod diff;
 pub mod error;
 pub mod fingerprint;

@@ -8,7 +8,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - words read best as a text
     "the of and to in a is that for it as was with be by on not he his but at are this have from or one had word you were all she when "
     "an your which their said if will each about how up out them then many some so these would other into has more two like time very "
     "model prompt answer token context summary reasoning function schema parameter temperature naïve café – “quoted” 模型 🙂 don't e.g."

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import llm_vcr
+from llm_vcr import _core
+
 from benches.python import bodies, plain_bytes, plain_json, plain_media, plain_volatile
 from benches.python.measure import Work
-from llm_vcr import _core
 
 KB, MB = 1_000, 1_000_000
 _JSON = "application/json"

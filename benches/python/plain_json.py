@@ -7,7 +7,6 @@ import hashlib
 import json
 
 import orjson
-
 from llm_vcr import _core
 
 _SEAL = f"\njson llm-vcr {_core.FORMAT}".encode()

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from llm_vcr import _core
+
 from benches.python.measure import Pair, pair
 from benches.python.operations import OPERATIONS, Operation
-from llm_vcr import _core
 
 
 class Row(NamedTuple):

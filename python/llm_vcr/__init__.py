@@ -8,16 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from llm_vcr import _core
-from llm_vcr.body import (
-    Rewritten,
-    canonical_body,
-    explain,
-    fingerprint,
-    key_fingerprint,
-    rewrite_multipart,
-    shrink_media,
-)
 from llm_vcr.errors import (
     CassetteFileError,
     ConfigError,
@@ -26,17 +16,27 @@ from llm_vcr.errors import (
     LlmVcrError,
     LlmVcrWarning,
     NotSavedWarning,
+    StoreUnavailableError,
+    StoreWarning,
     UnsupportedBodyError,
 )
-from llm_vcr.request import materialize
-from llm_vcr.stores import open_store
 
 if TYPE_CHECKING:
     from llm_vcr import matchers
+    from llm_vcr._core import Mismatch
+    from llm_vcr.body import (
+        Rewritten,
+        canonical_body,
+        explain,
+        fingerprint,
+        key_fingerprint,
+        rewrite_multipart,
+        shrink_media,
+    )
     from llm_vcr.persister import Persister
+    from llm_vcr.request import materialize
+    from llm_vcr.stores import open_store
     from llm_vcr.vcrpy_hooks import VCR, install, vcr_config
-
-Mismatch = _core.Mismatch
 
 __all__ = [
     "VCR",
@@ -50,6 +50,8 @@ __all__ = [
     "NotSavedWarning",
     "Persister",
     "Rewritten",
+    "StoreUnavailableError",
+    "StoreWarning",
     "UnsupportedBodyError",
     "canonical_body",
     "explain",
@@ -64,8 +66,14 @@ __all__ = [
     "vcr_config",
 ]
 
-# What needs vcrpy, by the module it stands in; imported when first asked for.
+# By the module it stands in; imported when first asked for. A run that does not use us pays for this file and the errors alone.
 _LATER = {
+    "Mismatch": "llm_vcr._core",
+    **dict.fromkeys(
+        ("Rewritten", "canonical_body", "explain", "fingerprint", "key_fingerprint", "rewrite_multipart", "shrink_media"), "llm_vcr.body"
+    ),
+    "materialize": "llm_vcr.request",
+    "open_store": "llm_vcr.stores",
     "VCR": "llm_vcr.vcrpy_hooks",
     "install": "llm_vcr.vcrpy_hooks",
     "vcr_config": "llm_vcr.vcrpy_hooks",

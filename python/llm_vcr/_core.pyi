@@ -1,7 +1,7 @@
 """The Rust core. Bytes in, bytes out: what is to be done to a body is done in one call."""
 
-from collections.abc import Sequence
-from typing import Final, final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, final
 
 NO_KEY: Final[str]
 """What `key_fingerprint` gives for a request without a credential."""
@@ -11,6 +11,9 @@ FIXED_BOUNDARY: Final[str]
 
 FORMAT: Final[int]
 """The version of the canonical form; it goes into every fingerprint."""
+
+EPISODE_VERSION: Final[int]
+"""The version of the compact form in which stores keep episodes."""
 
 DEBUG: Final[bool]
 """Whether this is a debug build; benchmarks refuse one."""
@@ -101,5 +104,29 @@ def is_secret_header(name: str) -> bool:
 def is_incidental_header(name: str) -> bool:
     """Whether a response header of this name tells of a run or an account, rather than of the answer."""
 
+def read_yaml(data: bytes, resolve: Callable[[str], Any]) -> Any:
+    """A cassette file as vcrpy reads it, its bodies as bytes; ``None`` for any YAML beyond what dumpers write, which is PyYAML's to read.
+
+    ``resolve`` is asked about plain scalars that may be numbers or dates.
+    """
+
+def write_yaml(tree: dict[str, Any]) -> bytes | None:
+    """The text of a cassette file, its bodies as text where they are UTF-8; ``None`` for a tree that holds more than cassettes do."""
+
 def sha256_hex(body: bytes) -> str:
     """64 hex digits: the plain SHA-256."""
+
+def pack_episode(head: bytes, request: bytes | None, response: bytes | None) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """An episode in compact form, and its large payloads as blobs: 64 hex digits of their SHA-256, and what is to be stored under them.
+
+    Base64 is kept as the bytes it stands for, where that loses nothing. Raises ``ValueError`` for more than a gigabyte.
+    """
+
+def episode_blobs(episode: bytes) -> list[str]:
+    """The digests of the blobs that an episode in compact form points to. Raises ``ValueError`` for anything else."""
+
+def unpack_episode(episode: bytes, blobs: Sequence[bytes]) -> tuple[bytes, bytes | None, bytes | None]:
+    """What `pack_episode` was given: head, request body, response body. ``blobs`` are in the order of `episode_blobs`.
+
+    Raises ``ValueError`` for a damaged episode, one of a later version, and a blob that is not the one it points to.
+    """

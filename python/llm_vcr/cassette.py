@@ -11,7 +11,7 @@ import copy
 import functools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
@@ -23,12 +23,17 @@ from vcr.errors import UnhandledHTTPRequestError
 from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
+from vcr.request import HeadersDict
 
+from llm_vcr import _core, patches
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
+from llm_vcr.matchers import SESSION
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
+from llm_vcr.stores import CassetteRecord
+from llm_vcr.stores.lease import Flight
 from llm_vcr.vcr_request import Request
 
 MISSES = 20
@@ -49,6 +54,8 @@ class Counts:
     """Neither in the cassette nor allowed to be recorded."""
     masked: int = 0
     """Of the played and repeated: only equal when volatile tokens are masked."""
+    stale: int = 0
+    """Of the played and repeated: older than they may be."""
     recorded: int = 0
     """Of the live: their answer is kept in the cassette."""
     shrunk: int = 0
@@ -118,8 +125,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
-        self.stale = False
-        """Its episodes are older than they may be, and played nevertheless, as nothing may be recorded."""
         self.overflow = False
         """The store had no room for what was recorded."""
         self.misses: list[Miss] = []
@@ -129,7 +134,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index = _Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
-        self._user_filter = self._before_record_request
+        self._base: CassetteRecord | None = None
+        self._flight: Flight | None = None
+        self._filters_requests = arguments.get("before_record_request") is not None
+        self._filters_responses = arguments.get("before_record_response") is not None
 
     def _compares_bodies(self) -> bool:
         matchers = self.policy.filters.matchers
@@ -144,73 +152,122 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             reasons.append(self.gate)
         return reasons + [f"refused: not in the cassette, and {why}" for why in self._refusals]
 
+    @property
+    def stale(self) -> bool:
+        """Something was played that is older than it may be."""
+        return self.counts.stale > 0
+
     # --- loading
 
     @classmethod
     def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
+        patches.narrow(made)
         if made.policy.on_open is not None:
             made.policy.on_open(made)
         return made
 
     def _load(self) -> None:
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
-        if self.policy.fresh_start:
-            return
         try:
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
         except CassetteNotFoundError:
             return
-        self.stale = getattr(self._persister, "is_stale", lambda _: False)(self._path)
-        if self.stale and self.record_mode != RecordMode.NONE:
+        finally:
+            self.notes += self._persister.problems if isinstance(self._persister, Persister) else []
+        self._base = getattr(requests, "record", None)
+        if self.policy.fresh_start:
             return
-        for request, response in zip(requests, responses, strict=False):
+        # Where something is to be recorded anew, even the mode `once` may record.
+        self.rewound = not self._take_in(zip(requests, responses, strict=False))
+        self._metadata = metadata[0] if metadata else {}
+
+    def _take_in(self, interactions: Iterable[tuple[Any, Any]]) -> bool:
+        """Add stored episodes to those that can be played, except stale ones that are to be recorded anew; tell whether there were such."""
+        left_out = False
+        serve = self.record_mode == RecordMode.NONE or self.policy.settings.stale == "serve"
+        for request, response in interactions:
+            if getattr(request, "stale", False) and not serve:
+                left_out = True
+                continue
             kept = _run_hooks(self._after_load_interaction, request, response, self)
             if kept is None:
                 continue
             stored = Request.of(kept[0])
-            stored.stored = True
+            stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
-            self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
+            response = (self._before_record_response(copy.copy(kept[1])) or kept[1]) if self._filters_responses else kept[1]
+            self.data.append((self._filtered(stored) or stored, response))
         self._loaded_count = len(self.data)
-        self.rewound = True
-        self._metadata = metadata[0] if metadata else {}
+        return left_out
+
+    def _others_recorded(self) -> bool:
+        """Called at a miss, without our lock: wait while another process records this cassette, and take in what it stored."""
+        if self.write_protected or self.policy.fresh_start or self.record_mode == RecordMode.ALL:
+            return False
+        if not isinstance(self._persister, Persister):
+            return False
+        with self._lock:
+            if self._flight is None:
+                self._flight = self._persister.flight(self._path)
+        if self._flight is None or not self._flight.must_look_again():
+            return False
+        with self._lock:
+            # What was recorded here stands behind what was loaded, and there is nothing yet: who records does not come this way.
+            if self._loaded_count == len(self.data):
+                self._base, fresh = self._persister.reload(self._path, self._base)
+                self._take_in(fresh)
+        return True
+
+    def close(self) -> None:
+        """Let go of the lease, if there is one; called when the cassette is left, however that came."""
+        if self._flight is not None:
+            self._flight.land()
 
     # --- what the client asks
 
     def filter_request(self, request: Any) -> Request | None:
         """The request as it is compared and kept, or ``None`` for one that is none of the cassette's business. Computed once."""
-        seen = (request._body if hasattr(request, "_body") else None, request.uri, request.method, tuple(request.headers.items()))
+        headers = request.headers
+        seen = (
+            request._body if hasattr(request, "_body") else None,
+            request.uri,
+            request.method,
+            tuple(headers._store.values() if isinstance(headers, HeadersDict) else headers.items()),
+        )
         cached = getattr(request, "_llm_vcr_prepared", None)
         if cached is not None and cached[0] is self and cached[1][0] is seen[0] and cached[1][1:] == seen[1:]:
             prepared: Request | None = cached[2]
             return prepared
-        if self.policy.providers_only and self.policy.settings.record_hosts == "providers" and not self.policy.filters.is_provider(request):
-            prepared = None
-        else:
-            prepared = self._filtered(self.policy.filters.prepare(request))
+        prepared = self._filtered(self.policy.filters.prepare(request)) if self._is_ours(request) else None
         request._llm_vcr_prepared = (self, seen, prepared)
         return prepared
 
+    def _is_ours(self, request: Any) -> bool:
+        """Whether a request is the cassette's business."""
+        policy = self.policy
+        return not policy.providers_only or policy.settings.record_hosts != "providers" or policy.filters.is_provider(request)
+
     def _filtered(self, request: Request) -> Request | None:
         """A prepared request after the user's own filters."""
-        filtered = self._user_filter(request)
+        if not self._filters_requests:
+            return request
+        filtered = self._before_record_request(request)
         return None if filtered is None else Request.of(filtered)
 
     def can_play_response_for(self, request: Any) -> bool:
         """Whether the cassette has the answer. If so it is this request's from now on, whoever asks meanwhile."""
+        if self._has_at_first_sight(request):
+            return True
         prepared = self.filter_request(request)
         if prepared is None:
             return False
+        while not (found := self._reserve(request, prepared)) and self._others_recorded():
+            continue
+        if found:
+            return True
         with self._lock:
-            if getattr(request, "_llm_vcr_turn", None) is not None:
-                return True
-            turn = self._find(prepared)
-            if turn is not None:
-                self._reserved.add(turn.index)
-                request._llm_vcr_turn = turn
-                return True
             # For a redirect, vcrpy's aiohttp stub asks about stored requests in turn: no client made those.
             if getattr(request, "_llm_vcr_counted", getattr(request, "stored", False)):
                 return False
@@ -221,6 +278,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return False
             request._llm_vcr_turn = _Refusal(refusal_answer(refused))
             return True
+
+    def _has_at_first_sight(self, request: Any) -> bool:
+        """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
+        if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_ours(request):
+            return False
+        probe = self.policy.filters.probe(request)
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(probe, passes=(False,))
+            if turn is not None:
+                self._reserved.add(turn.index)
+                request._llm_vcr_turn = turn
+        return turn is not None
 
     def _missed(self, prepared: Request) -> str | None:
         """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
@@ -240,11 +311,24 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.misses.append(explain_miss(prepared, loaded, self._reserved, self.policy.filters.matchers, why or ""))
         return why and "\n".join(self.misses[-1].lines())
 
+    def _reserve(self, request: Any, prepared: Request) -> bool:
+        """Find this request an episode, and keep it for it."""
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(prepared)
+            if turn is None:
+                return False
+            self._reserved.add(turn.index)
+            request._llm_vcr_turn = turn
+            return True
+
     def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
-        prepared = self.filter_request(request)
+        turn = getattr(request, "_llm_vcr_turn", None)
+        prepared = self.filter_request(request) if turn is None else None
         with self._lock:
-            turn = getattr(request, "_llm_vcr_turn", None) or (self._find(prepared) if prepared is not None else None)
+            turn = turn or (self._find(prepared) if prepared is not None else None)
             if turn is None:
                 raise UnhandledHTTPRequestError(
                     f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
@@ -260,6 +344,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.counts.repeated += turn.again
             self.counts.played += not turn.again
             self.counts.masked += turn.masked
+            self.counts.stale += bool(getattr(stored, "stale", False))
         # Clients change what they are given (vcrpy's urllib3 stub deletes a header); the next one must not see that.
         return {**response, "headers": dict(response["headers"])} if "headers" in response else response
 
@@ -268,6 +353,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         with self._lock:
             return prepared is not None and self._find(prepared) is not None
+
+    def rewind(self) -> None:
+        """Play all of it again."""
+        with self._lock:
+            super().rewind()
+            self._reserved.clear()
 
     def _responses(self, request: Any) -> Iterator[tuple[int, Any]]:
         """All episodes that match, exact ones first, each group in recorded order."""
@@ -280,11 +371,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         for index in matching:
             yield index, self.data[index][1]
 
-    def _find(self, prepared: Request) -> _Turn | None:
+    def _find(self, prepared: Request, passes: tuple[bool, ...] = (False, True)) -> _Turn | None:
         """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
-        if self.record_mode == RecordMode.ALL or not self.rewound or prepared.unsupported:
+        if self.record_mode == RecordMode.ALL or not (self.rewound or self._loaded_count) or prepared.unsupported:
             return None
-        for masked in (False, True):
+        for masked in passes:
             loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
             fresh = next((one for one in loaded if one not in self._reserved), None)
             if fresh is not None:
@@ -293,7 +384,41 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return _Turn(loaded[-1], again=True, masked=masked)
         return None
 
+    def find_requests_with_most_matches(self, request: Any) -> list[tuple[Any, list[str], list[tuple[str, str]]]]:
+        """The nearest episodes, with the matchers that agree, and those that do not with a text that begins with the cause.
+
+        What vcrpy tells in its refusal. Only the few that it shows are explained: that is dear for long bodies.
+        """
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return []
+        by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
+        for stored, _ in self.data:
+            failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]
+            by_failures.setdefault(len(failed), []).append((stored, failed))
+        if not by_failures or (fewest := min(by_failures)) == len(self._match_on):
+            return []
+        nearest = sorted(by_failures[fewest], key=lambda one: _in_common(prepared, one[0]), reverse=True)
+        return [
+            (
+                stored,
+                [one.__name__ for one in self._match_on if one not in failed],
+                [(one.__name__, _cause(one, prepared, stored) if number < _EXPLAINED else "") for one in failed],
+            )
+            for number, (stored, failed) in enumerate(nearest)
+        ]
+
+    def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
+        if matcher in _KEYS:
+            return bool(_KEYS[matcher](prepared) == _KEYS[matcher](stored))
+        return bool(_evaluate_matcher(matcher, prepared, stored)[0])
+
     # --- what the provider answered
+
+    def count_live(self, calls: int) -> None:
+        """Count calls that a client made without asking: to where a redirect led."""
+        with self._lock:
+            self.counts.live += calls
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
@@ -313,6 +438,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
+            _show(response, filters.as_played(response))
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
@@ -321,17 +447,35 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     # --- saving
 
+    def _persist(self, cassette_dict: dict[str, Any]) -> None:
+        """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
+        kept = []
+        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
+            if not getattr(request, "borrowed", False):
+                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
+        interactions = [one for one in kept if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        if self._metadata:
+            data["metadata"] = self._metadata
+        if isinstance(self._persister, Persister):
+            data["base"] = self._base
+            data["replace"] = self.policy.fresh_start or self.record_mode == RecordMode.ALL
+            data["played"] = self._played_keys()
+        self._persister.save_cassette(self._path, data, serializer=self._serializer)
+
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
-        self._drop_dangling_redirects()
-        if not (force or self.dirty or self.drop_unused_requests):
-            return
-        if self.gate is not None:
-            # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
-            self.dirty = False
-            return
         failures = len(getattr(self._persister, "failures", ()))
         try:
+            self._drop_dangling_redirects()
+            if isinstance(self._persister, Persister):
+                self._persister.note_played(self._path, self._played_keys())
+            if not (force or self.dirty or self.drop_unused_requests):
+                return
+            if self.gate is not None:
+                # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
+                self.dirty = False
+                return
             super()._save(force)
         except Exception as error:  # noqa: BLE001 - whatever it is, vcrpy must go on and un-patch
             self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
@@ -340,27 +484,36 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.overflow = getattr(self._persister, "overflow", False)
         if not self.saved:
             self.refused_to_keep.append(self._persister.failures[-1])
+        self.notes += [one for one in getattr(self._persister, "problems", ()) if one not in self.notes]
+
+    def _played_keys(self) -> frozenset[str]:
+        """The stored episodes that were played, by the keys they have in a shared store."""
+        played = (getattr(request, "key", None) for request, _ in self._played_interactions if not getattr(request, "borrowed", False))
+        return frozenset(key for key in played if key is not None)
 
     def _new_interactions(self) -> list[tuple[Any, Any]]:
         """What was recorded now (vcrpy compares each with each to find out)."""
         return list(self.data[self._loaded_count :])
 
     def _drop_dangling_redirects(self) -> None:
-        """A redirect is kept only if it leads to an answer that is."""
-        while True:
-            answered = {_without_fragment(request.uri) for request, _ in self.data}
-            dangling = [
-                number
-                for number in range(self._loaded_count, len(self.data))
-                if (target := _redirect(*self.data[number])) is not None and target not in answered
-            ]
-            if not dangling:
-                return
-            for number in reversed(dangling):
-                del self.data[number]
-                self.counts.recorded -= 1
-                self.refused_to_keep.append("a redirect whose target was not kept")
-            self._index.clear()
+        """A redirect is kept only if it leads, over others or not, to an answer that is."""
+        targets = [_redirect(request, response) for request, response in self.data]
+        leads = {_without_fragment(request.uri) for (request, _), target in zip(self.data, targets, strict=True) if target is None}
+        while more := {
+            uri
+            for (request, _), target in zip(self.data, targets, strict=True)
+            if target in leads and (uri := _without_fragment(request.uri)) not in leads
+        }:
+            leads |= more
+        dangling = [number for number in range(self._loaded_count, len(self.data)) if not leads.issuperset({targets[number]} - {None})]
+        if not dangling:
+            return
+        for number in reversed(dangling):
+            del self.data[number]
+            self.counts.recorded -= 1
+            self.refused_to_keep.append("a redirect whose target was not kept")
+        self.dirty = len(self.data) > self._loaded_count or bool(self._metadata)
+        self._index.clear()
 
 
 @dataclass(frozen=True)
@@ -370,6 +523,12 @@ class _Turn:
     index: int
     again: bool
     masked: bool
+
+
+def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
+    """Let the client that recorded an answer see it as it will be played. Only cookies stay: a login must work while it is recorded."""
+    cookies = {name: values for name, values in live["headers"].items() if text(name).lower() == "set-cookie"}
+    live.update(played, headers=played["headers"] | cookies)
 
 
 @dataclass(frozen=True)
@@ -393,7 +552,33 @@ def _redirect(request: Any, response: Any) -> str | None:
     if code is None or not 300 <= code < 400:
         return None
     location = header(response.get("headers"), "location")
-    return _without_fragment(urljoin(request.uri, location)) if location else None
+    if not location:
+        return None
+    try:
+        return _without_fragment(urljoin(request.uri, location))
+    except ValueError:  # half an IPv6 address
+        return location
+
+
+_EXPLAINED = 3
+"""How many of the nearest episodes vcrpy's refusal shows."""
+
+
+def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
+    """Why a matcher does not agree, the cause as its first word."""
+    if matcher in _KEYS:
+        word = "method" if matcher is vcr_matchers.method else "url"
+        return f"{word}: {_KEYS[matcher](prepared)} != {_KEYS[matcher](stored)} (recorded)"
+    return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
+
+
+def _in_common(prepared: Request, stored: Any) -> int:
+    """How many bytes two bodies have in common at their beginning."""
+    mine, theirs = prepared._body, stored._body
+    if not isinstance(mine, bytes) or not isinstance(theirs, bytes):
+        return 0
+    at = _core.first_difference(mine, theirs)
+    return len(mine) if at is None else at
 
 
 def _without_fragment(uri: str) -> str:
@@ -420,13 +605,19 @@ class _Index:
         self._matchers = matchers
         self._keys = [_KEYS[one] for one in match_on if one in _KEYS]
         self._by_body = matchers.body in match_on
-        self._by_key = matchers.key in match_on
+        self._by_key = matchers.key in match_on and filters.settings.credential != "ignore"
         self._others = [one for one in match_on if one not in _KEYS and one not in (matchers.body, matchers.key)]
+        self._place_at: dict[tuple[Any, str], Any] = {}
         self.clear()
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether there are matchers that look at a request by themselves."""
+        return bool(self._others)
 
     def clear(self) -> None:
         """Forget everything; it is built again when next asked."""
-        self._size = 0
+        self._traits: list[tuple[str, str | None]] = []
         self._exact: dict[Any, list[int]] = {}
         self._places: dict[Any, list[int]] = {}
         self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
@@ -442,18 +633,21 @@ class _Index:
             candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
         else:
             candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
-        return [one for one in candidates if self._agrees(request, data[one][0])]
+        if not candidates:
+            return []
+        traits = self._traits_of(request)
+        return [one for one in candidates if self._agrees(traits, self._traits[one], request, data[one][0])]
 
     def _extend(self, data: list[tuple[Any, Any]]) -> None:
-        for number in range(self._size, len(data)):
+        for number in range(len(self._traits), len(data)):
             stored = data[number][0]
+            self._traits.append(self._traits_of(stored))
             if getattr(stored, "unsupported", None):
                 continue
             place = self._place(stored)
             self._places.setdefault(place, []).append(number)
             if self._by_body:
                 self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
-        self._size = len(data)
 
     def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
         """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
@@ -464,13 +658,24 @@ class _Index:
         self._masked[place] = (len(numbers), prints)
         return prints
 
-    def _place(self, request: Any) -> tuple[Any, ...]:
-        return tuple(key(request) for key in self._keys)
+    def _place(self, request: Any) -> Any:
+        spelling = (request.method, request.uri)
+        place = self._place_at.get(spelling)
+        if place is None:
+            place = self._place_at[spelling] = tuple(key(request) for key in self._keys)
+        return place
 
-    def _agrees(self, request: Request, stored: Any) -> bool:
+    def _traits_of(self, request: Any) -> tuple[str, str | None]:
+        """Media type and whose key: where one of two requests does not tell, they do not differ in it."""
+        return (
+            self._matchers.media_type(request) if self._by_body else "",
+            self._matchers.role(request) if self._by_key else None,
+        )
+
+    def _agrees(self, mine: tuple[str, str | None], theirs: tuple[str, str | None], request: Request, stored: Any) -> bool:
         """What cannot be looked up: wildcards, and matchers of the user's."""
-        if self._by_body and not self._matchers.same_type(request, stored):
+        if mine[0] and theirs[0] and mine[0] != theirs[0]:
             return False
-        if self._by_key and not self._matchers.same_key(request, stored):
+        if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
             return False
         return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)

@@ -6,6 +6,7 @@ them, so a file that was cut off is noticed. (vcrpy's own ``metadata`` cannot ca
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from llm_vcr import _core
 from llm_vcr.errors import CassetteFileError, UnsupportedBodyError
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode
@@ -75,17 +77,42 @@ def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
     """The text of ``record``, with vcrpy's ``serializer`` if it is not the YAML one."""
     from vcr.serializers import yamlserializer
 
-    data: dict[str, Any] = {"version": FORMAT_VERSION, "recorded_by": WRITER}
+    data = _tree(record)
     data["interactions"] = [{"request": _request_out(one.request), "response": _response_out(one.response)} for one in record.episodes]
-    if record.metadata:
-        data["metadata"] = dict(record.metadata)
-    if record.ttl != math.inf:
-        data["ttl_seconds"] = record.ttl
-    if record.recorded_at is not None:
-        data["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     if serializer is not None and serializer is not yamlserializer:
         return serializer.serialize(data)
     return str(yaml.dump(data, Dumper=_CassetteDumper, sort_keys=False, allow_unicode=True, width=2**30))
+
+
+def write(record: CassetteRecord, serializer: Serializer | None = None) -> bytes:
+    """What stands in the file of ``record``: written by the core, or by `encode` where it holds what only PyYAML can write."""
+    from vcr.serializers import yamlserializer
+
+    if serializer is None or serializer is yamlserializer:
+        data = _tree(record)
+        data["interactions"] = [
+            {"request": _in_order(one.request, _REQUEST), "response": _in_order(one.response, _RESPONSE)} for one in record.episodes
+        ]
+        written = _core.write_yaml(data)
+        if written is not None:
+            return written
+    return encode(record, serializer).encode("utf-8", "surrogatepass")
+
+
+def _tree(record: CassetteRecord) -> dict[str, Any]:
+    """The top level of a cassette file, in the order in which it is written."""
+    tree: dict[str, Any] = {"version": FORMAT_VERSION, "recorded_by": WRITER, "interactions": []}
+    if record.metadata:
+        tree["metadata"] = dict(record.metadata)
+    if record.ttl != math.inf:
+        tree["ttl_seconds"] = record.ttl
+    if record.recorded_at is not None:
+        tree["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    return tree
+
+
+def _in_order(part: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part[key] for key in [*(key for key in first if key in part), *(key for key in part if key not in first)]}
 
 
 def _request_out(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +144,76 @@ def _text(body: Any) -> Any:
         except UnicodeDecodeError:
             return body
     return str(body) if isinstance(body, str) else body
+
+
+def read(data: bytes, path: str, serializer: Serializer | None = None) -> CassetteRecord:
+    """The cassette in a file's ``data``: by the core where it is YAML as dumpers write it, else as `decode` does it.
+
+    Raises:
+        CassetteFileError: as `decode`, and where the file is not UTF-8.
+    """
+    from vcr.serializers import yamlserializer
+
+    if serializer is None or serializer is yamlserializer:
+        record = _read_plain(data)
+        if record is not None:
+            return record
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CassetteFileError(path, line, "the file is not UTF-8") from error
+    return decode(text, path, serializer)
+
+
+def _read_plain(data: bytes) -> CassetteRecord | None:
+    """The cassette in ``data``, or ``None`` where anything about it is unusual: `decode` knows what to make of it, or what to say."""
+    try:
+        tree = _core.read_yaml(data, _resolve)
+    except (yaml.YAMLError, ValueError):  # a date that cannot be
+        return None
+    if not isinstance(tree, dict) or not isinstance(tree.get("interactions"), list):
+        return None
+    version = tree.get("version", FORMAT_VERSION)
+    if not isinstance(version, int) or version > FORMAT_VERSION or (tree.get("recorded_by") == WRITER and "recorded_at" not in tree):
+        return None
+    if not isinstance(tree.get("metadata") or {}, dict):
+        return None
+    episodes = []
+    for one in tree["interactions"]:
+        episode = _plain_episode(one)
+        if episode is None:
+            return None
+        episodes.append(episode)
+    return _record(episodes, tree)
+
+
+def _plain_episode(one: Any) -> Episode | None:
+    """An interaction as an episode, if it is made of exactly what vcrpy writes today."""
+    if _problem(one):
+        return None
+    request, response = one["request"], one["response"]
+    headers, body = request["headers"], request["body"]
+    if "status_code" in response or request.keys() != _REQUEST.keys() or not (body is None or isinstance(body, bytes)):
+        return None
+    plain = {}
+    for name, values in headers.items():
+        if not isinstance(name, str) or not isinstance(values, list) or not values:
+            return None
+        # As vcrpy's `HeadersDict`: the first value only.
+        plain[name] = values if len(values) == 1 else values[:1]
+    if len({name.lower() for name in plain}) != len(plain):
+        return None
+    return Episode({"method": request["method"], "uri": request["uri"], "headers": plain, "body": body}, response)
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolve(scalar: str) -> Any:
+    """What PyYAML makes of a plain scalar: numbers in all their forms, dates, and everything else that is text after all."""
+    from vcr.serializers import yamlserializer
+
+    # As an item of a list: `--- a` at the start of a line would be a document.
+    return yamlserializer.deserialize(f"- {scalar}")[0]
 
 
 def decode(text: str, path: str, serializer: Serializer | None = None) -> CassetteRecord:
@@ -151,8 +248,15 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
             episodes.append(_episode(request, response))
         except (UnsupportedBodyError, AttributeError, TypeError, ValueError, LookupError) as error:
             raise CassetteFileError(path, _line_of(text, number), f"interaction {number + 1} cannot be read: {error}") from error
+    return _record(episodes, data)
+
+
+def _record(episodes: list[Episode], data: Mapping[str, Any]) -> CassetteRecord:
     return CassetteRecord(
-        tuple(episodes), recorded_at=_moment(data.get("recorded_at")), ttl=_seconds(data.get("ttl_seconds")), metadata=metadata
+        tuple(episodes),
+        recorded_at=_moment(data.get("recorded_at")),
+        ttl=_seconds(data.get("ttl_seconds")),
+        metadata=data.get("metadata") or {},
     )
 
 

@@ -6,7 +6,6 @@ the environment and ``ttl=`` in ``@pytest.mark.llm_vcr(...)`` and in Python call
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -23,6 +22,8 @@ RecordMode = Literal["once", "new_episodes", "none", "all", "rewrite"]
 Media = Literal["shrink", "keep"]
 Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
+Outage = Literal["miss", "mirror", "fail"]
+Stale = Literal["rerecord", "serve"]
 FailOn = Literal["MISS", "PARTIAL", "OVERFLOW", "LIVE_CALL", "STALE"]
 
 PROVIDER_HOSTS = (
@@ -142,20 +143,36 @@ class Settings:
     record_hosts: RecordHosts = "providers"
     provider_hosts: tuple[str, ...] = ()
     store: str = "file"
-    ttl: float = math.inf
+    ttl: float | None = None
+    """``None`` is the store's own: files never expire, a shared store's episodes are fresh for a day."""
+    stale: Stale = "rerecord"
+    max_episodes: int = 50
+    project: str = ""
+    prefix: str = "llm-vcr"
+    on_outage: Outage | None = None
+    mirror: str = ""
+    mirror_size: int = 2**30
+    wait: float = 300.0
     media: Media = "shrink"
     ignore: tuple[str, ...] = ()
     mask: tuple[str, ...] = ()
     credential: Credential = "role"
     placeholder_keys: tuple[str, ...] = ()
+    pin_boundary: bool = False
     supply_keys: bool = True
     status: tuple[int, ...] = ()
+    skip: tuple[str, ...] = ()
     max_live_calls: int | None = None
     fail_on: tuple[FailOn, ...] = ()
     report: str = "llm-vcr-report"
 
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Where each setting that is not a default came from, in the user's words."""
+
+    @property
+    def outage(self) -> Outage:
+        """What a store that cannot be reached means: who has a mirror wants it used."""
+        return self.on_outage or ("mirror" if self.mirror else "miss")
 
 
 def _choice(kind: Any) -> Callable[[str], str]:
@@ -171,6 +188,8 @@ def _choice(kind: Any) -> Callable[[str], str]:
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
     """A question that names the known word nearest to a misspelt one, or nothing where none is near."""
+    import difflib
+
     near = difflib.get_close_matches(word, known, 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -191,6 +210,28 @@ def _duration(text: str) -> float:
     if not found or float(found[1]) <= 0:
         raise ValueError(expected)
     return float(found[1]) * _UNITS[found[2]]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,8}", text.strip()):
+        raise ValueError("a whole number from 1 on")
+    return int(text)
+
+
+_BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"\s*(\d+)\s*([kmg]?)i?b?\s*", text.lower())
+    if not found or int(found[1]) == 0:
+        raise ValueError("a size such as 500M or 2G")
+    return int(found[1]) * _BYTES[found[2]]
+
+
+def _name(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError("a name of printable characters")
+    return text
 
 
 def _boolean(text: str) -> bool:
@@ -263,6 +304,8 @@ class Setting:
     parse: Callable[[str], Any]
     help: str
     many: bool = False
+    also: str = ""
+    """A second name in the environment, behind the first."""
     lines: bool = False
     """Several stand on lines of their own: a comma is part of a value."""
     whole_run: bool = False
@@ -324,15 +367,36 @@ TABLE: Mapping[str, Setting] = {
         ),
         Setting("record_hosts", _choice(RecordHosts), "what automatic marking records: providers (the default) or all"),
         Setting("provider_hosts", _host, "hosts that count as LLM providers beside the built-in table", many=True),
-        Setting("store", _store, "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL", whole_run=True),
-        Setting("ttl", _duration, "how long an episode is fresh; files never expire by default"),
+        Setting(
+            "store",
+            _store,
+            "where cassettes live: file (beside the tests, the default), file:DIR, or a Redis URL; also CASSETTE_REDIS_URL",
+            # Never REDIS_URL: that is the application's own, and its tests flush it.
+            also="CASSETTE_REDIS_URL",
+            whole_run=True,
+        ),
+        Setting("ttl", _duration, "how long an episode is fresh: 24h in Redis by default, inf in files"),
+        Setting("stale", _choice(Stale), "an episode older than that: rerecord (the default) or serve, told as HIT:STALE"),
+        Setting("max_episodes", _count, "how many episodes a cassette may have (50)"),
+        Setting("project", _name, "part of every key in Redis; the name in pyproject.toml by default", whole_run=True),
+        Setting("prefix", _name, "what every key in Redis begins with (llm-vcr)", whole_run=True),
+        Setting(
+            "on_outage",
+            _choice(Outage),
+            "a store that cannot be reached: miss (calls go live), mirror (the default where there is one), or fail",
+        ),
+        Setting("mirror", str, "a folder with a copy of what was read from Redis, and of what could not be written to it", whole_run=True),
+        Setting("mirror_size", _size, "how large the mirror may become (1G)", whole_run=True),
+        Setting("wait", _duration, "how long to wait for another process that records the same cassette (5m)"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),
         Setting("ignore", _path, "JSON paths that do not count when bodies are compared", many=True),
         Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True, lines=True),
         Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
+        Setting("pin_boundary", _boolean, "let httpx and httpx2 send one fixed multipart boundary", whole_run=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
+        Setting("skip", str, "with auto: tests, modules, folders or patterns of test ids to leave alone", many=True, whole_run=True),
         Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
         Setting(
             "fail_on",
@@ -366,10 +430,13 @@ def read(
     sources: dict[str, str] = {}
     environment = os.environ if env is None else env
     in_env = {row.name: environment[row.env] for row in TABLE.values() if environment.get(row.env)}
+    spelt = {row.name: row.also for row in TABLE.values() if row.also and row.name not in in_env and environment.get(row.also)}
+    in_env |= {name: environment[also] for name, also in spelt.items()}
     for source, values in ((Setting.ini, ini or {}), (Setting.env, in_env), (Setting.flag, flags or {})):
         for name, value in values.items():
             row = lookup(name)
             where = str(source.fget(row))  # type: ignore[attr-defined]  # the property itself: how this source spells a setting
+            where = spelt.get(name, where) if source is Setting.env else where
             found[name] = row.read(where, value)
             sources[name] = where
     _reject_misspelt(environment)
@@ -381,6 +448,8 @@ def _reject_misspelt(environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         if not name.startswith("LLM_VCR_") or name in known:
             continue
+        import difflib
+
         row = TABLE.get(name.removeprefix("LLM_VCR_").lower())
         if near := [row.env] if row else difflib.get_close_matches(name, known, 1, 0.85):
             raise ConfigError(name, _without_password(value), f"no such setting; did you mean {near[0]}?")

@@ -5,11 +5,13 @@ Exception
     ├── ConfigError            a setting that cannot be
     ├── UnsupportedBodyError   a request body of a type nobody knows how to read
     ├── CassetteFileError      a cassette that cannot be read; it is never overwritten
-    └── LiveCallRefusedError   a live call that was not made, as the run's limit is used up
+    ├── LiveCallRefusedError   a live call that was not made, as the run's limit is used up
+    └── StoreUnavailableError  a shared store that cannot be reached, or refuses
 UserWarning
 └── LlmVcrWarning
     ├── ConsumedBodyWarning    a file object at its end: an empty body is about to be sent
-    └── NotSavedWarning        a recording that could not be stored
+    ├── NotSavedWarning        a recording that could not be stored
+    └── StoreWarning           a shared store that cannot be reached, or with something in it that cannot be read
 """
 
 from __future__ import annotations
@@ -52,6 +54,19 @@ class CassetteFileError(LlmVcrError):
         return f"{place}: {self.problem}. The file was left as it is: mend it, or delete it and record it again."
 
 
+class StoreUnavailableError(LlmVcrError):
+    """A shared store that cannot be reached, or refuses: the message names it, without its password, and says why."""
+
+    def __init__(self, store: str, reason: str) -> None:
+        """Say that the ``store`` at this URL cannot be used, and for what ``reason``."""
+        super().__init__(store, reason)
+        self.store = store
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the store {self.store} cannot be used: {self.reason}"
+
+
 class LiveCallRefusedError(LlmVcrError, ConnectionError):
     """A call that was not made, as the run may make no more of them; clients take it for a host that cannot be reached."""
 
@@ -66,3 +81,7 @@ class ConsumedBodyWarning(LlmVcrWarning):
 
 class NotSavedWarning(LlmVcrWarning):
     """A recording could not be stored; the test itself is not affected."""
+
+
+class StoreWarning(LlmVcrWarning):
+    """The shared store cannot be reached, or something in it cannot be read: calls go live that it might have answered."""

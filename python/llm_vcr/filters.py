@@ -11,10 +11,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from vcr.filters import decode_response
-
 from llm_vcr import _core
 from llm_vcr.config import MEDIA_MIN, Settings
+from llm_vcr.encoding import decoded
 from llm_vcr.hosts import is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text
@@ -57,6 +56,17 @@ class Filters:
             self._clean_body(ours)
         return ours
 
+    def probe(self, request: Any) -> Request:
+        """The request as far as a look at the stored ones needs it: nothing of its body or headers is searched for secrets."""
+        ours: Request = copy.copy(Request.of(request))
+        if not ours.stored:
+            ours.role = self.matchers.role(ours) or SESSION
+            ours.method = text(ours.method).upper()
+            uri = _core.redact_uri(ours.uri)
+            if uri != ours.uri:
+                ours.uri = uri
+        return ours
+
     def keep_request(self, prepared: Request) -> Request:
         """The prepared request as it is stored: its media as a small file that tells type, length and SHA-256 of the full one."""
         if prepared.stored or prepared.unsupported or self.settings.media == "keep" or not prepared._body:
@@ -75,12 +85,17 @@ class Filters:
             return None
         return f"status {code}"
 
-    def keep_response(self, response: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The answer as it is stored: decoded, without what identifies a run or an account, its media as a small file (told beside it)."""
-        shrunk = False
-        kept: dict[str, Any] = decode_response(response) if _is_encoded(response) else copy.copy(response)
+    def as_played(self, response: dict[str, Any]) -> dict[str, Any]:
+        """The answer as a client sees it on replay, and so while recording: decoded, without what identifies a run or an account."""
+        kept = decoded(response)
         headers = {name: values for name, values in kept.get("headers", {}).items() if not _core.is_incidental_header(text(name))}
-        kept["headers"] = headers = {**headers, **_clean_values(headers)}
+        return {**kept, "headers": headers}
+
+    def keep_response(self, response: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The answer as it is stored: `as_played`, without secrets, its media as a small file (told beside it)."""
+        shrunk = False
+        kept = self.as_played(response)
+        kept["headers"] = headers = {**kept["headers"], **_clean_values(kept["headers"])}
         body = kept.get("body") or {}
         data = body.get("string")
         if isinstance(data, str):
@@ -131,7 +146,7 @@ class Filters:
         content_type = request.body_type
         if content_type is not None:
             body, fixed, _ = _core.rewrite_multipart(body, content_type)
-            if fixed != content_type:
+            if fixed != header(request.headers, "content-type"):
                 _set_header(request, "Content-Type", fixed)
                 request.content_type = fixed
         _set_body(request, body)
@@ -173,8 +188,3 @@ def _clean_value(name: str, value: str) -> str:
     if name.lower() in _URI_HEADERS:
         value = _core.redact_uri(value)
     return _core.redact(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
-
-
-def _is_encoded(response: dict[str, Any]) -> bool:
-    body = response.get("body") or {}
-    return header(response.get("headers"), "content-encoding") is not None and isinstance(body.get("string"), bytes)

@@ -14,16 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.persisters.filesystem import CassetteNotFoundError
 
-from llm_vcr.errors import NotSavedWarning
+from llm_vcr.config import Settings
+from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, StoreUnavailableError, StoreWarning
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
+from llm_vcr.stores.lease import Flight, Leases
 from llm_vcr.vcr_request import Request
 
 if TYPE_CHECKING:
     from llm_vcr.codec import Serializer
 
 log = logging.getLogger(__name__)
+
+
+class Loaded(list[Request]):
+    """The requests of a cassette."""
+
+    record: CassetteRecord | None = None
+    """All there was of it. Who saves it later says so (``base``): what others have stored since must stay."""
 
 
 class Persister:
@@ -37,18 +46,26 @@ class Persister:
         self,
         store: Store | None = None,
         *,
-        ttl: float = math.inf,
+        ttl: float | None = None,
         root: str | os.PathLike[str] | None = None,
         extra_paths: Sequence[str] = (),
+        settings: Settings | None = None,
     ) -> None:
-        """Persist in ``store`` (by default the files themselves); episodes are fresh for ``ttl`` seconds."""
+        """Persist in ``store`` (by default the files) under ``settings``; a ``ttl`` wins over theirs, and over the store's own."""
         self.root = Path(root) if root is not None else Path.cwd()
         self.store: Store = store if store is not None else FileStore(self.root)
-        self.ttl = ttl
+        self.settings = settings or Settings()
+        own: float = getattr(self.store, "default_ttl", math.inf)
+        self.ttl: float = next(one for one in (ttl, self.settings.ttl, own) if one is not None)
         self.extra_paths = tuple(extra_paths)
         self.failures: list[str] = []
         """What could not be saved, one sentence each."""
+        self.problems: list[str] = []
+        """What could not be read, or is still to be merged, one sentence each."""
+        self.overflow = False
+        """Something was not stored for want of room."""
         self._loaded: dict[str, CassetteRecord] = {}
+        self._leases = Leases.of(self.store)
 
     def __deepcopy__(self, memo: object) -> Persister:
         """Itself: pytest-recording copies a ``vcr_config`` deeply, and a store is not a value."""
@@ -57,8 +74,13 @@ class Persister:
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
         absolute = Path(os.path.abspath(self.root / Path(path)))
+        root = os.path.abspath(self.root)
         with contextlib.suppress(ValueError):
-            return absolute.relative_to(Path(os.path.abspath(self.root))).as_posix()
+            return absolute.relative_to(root).as_posix()
+        if not isinstance(self.store, FileStore):
+            # In a store that others share, the way from the root is the same in every checkout.
+            with contextlib.suppress(ValueError):  # another drive
+                return Path(os.path.relpath(absolute, root)).as_posix()
         return absolute.as_posix()
 
     def load_cassette(self, path: str, serializer: Serializer | None = None) -> tuple[list[Request], list[Any], dict[str, Any]]:
@@ -67,50 +89,101 @@ class Persister:
         Raises:
             CassetteNotFoundError: where there is none (vcrpy then records).
             CassetteFileError: where there is one that cannot be read.
+            StoreUnavailableError: where the store cannot be reached and ``llm_vcr_on_outage`` is ``fail``.
         """
         store = self._store(serializer)
         cassette_id = self.cassette_id(path)
-        record = store.load(cassette_id)
+        record = self._load(store, cassette_id)
         episodes = [(one, False) for one in record.episodes] if record is not None else []
         if record is not None:
             self._loaded[cassette_id] = record
         for extra in dict.fromkeys(self.cassette_id(one) for one in self.extra_paths):
-            if extra != cassette_id and (more := store.load(extra)) is not None:
+            if extra != cassette_id and (more := self._load(store, extra)) is not None:
                 episodes += [(one, True) for one in more.episodes]
         if record is None and not episodes:
             raise CassetteNotFoundError(f"no cassette {cassette_id}")
-        requests = [_request(one, borrowed=borrowed) for one, borrowed in episodes]
+        stale = record is not None and record.is_stale()
+        requests = Loaded(_request(one, borrowed=borrowed, stale=one.is_stale() or (stale and not borrowed)) for one, borrowed in episodes)
+        requests.record = record
         return requests, [one.response for one, _ in episodes], dict(record.metadata) if record is not None else {}
 
-    def is_stale(self, path: str) -> bool:
-        """Whether the cassette at ``path``, loaded before, is older than it may be."""
-        record = self._loaded.get(self.cassette_id(path))
-        return record is not None and record.is_stale()
+    def _load(self, store: Store, cassette_id: str) -> CassetteRecord | None:
+        """What the store has, or nothing where it is out of reach and that is no reason to stop."""
+        try:
+            record = store.load(cassette_id)
+        except StoreUnavailableError as error:
+            if self.settings.outage == "fail":
+                raise
+            self._tell(f"{error}; calls go live", StoreWarning, self.problems)
+            return None
+        for said in getattr(store, "notes", lambda: ())():
+            self._tell(said, StoreWarning, self.problems)
+        for key, why in (record.unreadable if record is not None else {}).items():
+            name = getattr(store, "key", str)(cassette_id)
+            self._tell(f"{name}, field {key}: {why}; it is passed over, and kept aside", StoreWarning, self.problems)
+        return record
+
+    def note_played(self, path: str, keys: frozenset[str]) -> None:
+        """Tell a shared store which episodes were played: at the cap, what no run plays is dropped first."""
+        note = getattr(self.store, "played", None)
+        if keys and note is not None:
+            note(self.cassette_id(path), keys)
+
+    def flight(self, path: str) -> Flight | None:
+        """The one recording of the cassette at ``path`` among all processes; ``None`` where the store is not shared."""
+        return self._leases.flight(self.cassette_id(path), self.settings.wait) if self._leases is not None else None
+
+    def reload(self, path: str, before: CassetteRecord | None) -> tuple[CassetteRecord | None, list[tuple[Request, Any]]]:
+        """The cassette at ``path`` as it is now, and the episodes that others have stored since it was loaded as ``before``."""
+        record = self._load(self.store, self.cassette_id(path))
+        if record is None:
+            return before, []
+        known = {one.key: one.fresh_until for one in before.episodes} if before is not None else {}
+        fresh = [one for one in record.episodes if one.key not in known or (one.fresh_until > known[one.key] + 1 and not one.is_stale())]
+        return record, [(_request(one, borrowed=False, stale=one.is_stale()), one.response) for one in fresh]
 
     def save_cassette(self, path: str, cassette_dict: dict[str, Any], serializer: Serializer | None = None) -> None:
         """Store what vcrpy hands over. Whatever goes wrong is told in `failures`, in the log and as a `NotSavedWarning`."""
         try:
             self._save(path, cassette_dict, serializer)
         except Exception as error:
-            sentence = f"{self.cassette_id(path)} was not saved: {type(error).__name__}: {error}"
-            self.failures.append(sentence)
-            log.warning(sentence, exc_info=True)
-            # A run that turns warnings into errors must not get one out of here.
-            with contextlib.suppress(NotSavedWarning):
-                warnings.warn(sentence, NotSavedWarning, stacklevel=2)
+            because = str(error) if isinstance(error, StoreUnavailableError) else f"{type(error).__name__}: {error}"
+            log.debug("not saved", exc_info=True)
+            self._tell(f"{self.cassette_id(path)} was not saved: {because}", NotSavedWarning, self.failures)
+
+    def _tell(self, sentence: str, kind: type[LlmVcrWarning], where: list[str]) -> None:
+        if sentence in where:
+            return
+        where.append(sentence)
+        log.warning(sentence)
+        # A run that turns warnings into errors must not get one out of here.
+        with contextlib.suppress(LlmVcrWarning):
+            warnings.warn(sentence, kind, stacklevel=4)
 
     def _save(self, path: str, cassette_dict: dict[str, Any], serializer: Serializer | None) -> None:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
         episodes = tuple(_episode(request, response) for request, response in pairs if not getattr(request, "borrowed", False))
         cassette_id = self.cassette_id(path)
+        base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id)
         record = CassetteRecord(
             episodes,
             recorded_at=datetime.now(UTC),
             ttl=self.ttl,
             metadata=cassette_dict.get("metadata") or {},
-            base=self._loaded.get(cassette_id),
+            base=base,
+            replace=cassette_dict.get("replace", False),
+            played=cassette_dict.get("played", frozenset()),
         )
-        self._store(serializer).merge(cassette_id, record, ttl=self.ttl, keep=7 * self.ttl)
+        cap = self.settings.max_episodes
+        result = self._store(serializer).merge(cassette_id, record, ttl=self.ttl, keep=7 * self.ttl, cap=cap)
+        if result.pending:
+            self._tell(f"{result.pending}; {cassette_id} waits in the mirror to be merged", StoreWarning, self.problems)
+        if result.refused:
+            told = (
+                f"OVERFLOW: {cassette_id} has {result.kept} episodes and may have {cap} (llm_vcr_max_episodes): {result.refused} not stored"
+            )
+            self.overflow = True
+            self._tell(told, NotSavedWarning, self.failures)
 
     def _store(self, serializer: Serializer | None) -> Store:
         from vcr.serializers import yamlserializer
@@ -120,14 +193,17 @@ class Persister:
         return self.store
 
 
-def _request(episode: Episode, *, borrowed: bool) -> Request:
-    request = Request(**episode.request)
-    request.stored = True
+def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
+    request = Request.loaded(**episode.request)
     request.borrowed = borrowed
+    request.stale = stale
+    request.key = episode.key
     return request
 
 
 def _episode(request: Any, response: Any) -> Episode:
     body = read_body(request.body).data if request.body is not None else None
     headers = {name: [value] for name, value in request.headers.items()}
-    return Episode({"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response)
+    return Episode(
+        {"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response, key=getattr(request, "key", None)
+    )

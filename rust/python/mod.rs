@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
 
 mod convert;
+mod yaml;
 
 use pyo3::prelude::*;
 
@@ -12,9 +13,10 @@ mod _core {
     use std::borrow::Cow;
 
     use pyo3::prelude::*;
-    use pyo3::types::PyBytes;
+    use pyo3::types::{PyBytes, PyDict};
 
     use super::convert::{ContentType, changed, detached, value_error};
+    use crate::cassette::{compact, yaml};
     use crate::media::Shrink;
     use crate::{body, diff, fingerprint, json, multipart, secrets, sink, volatile};
 
@@ -24,6 +26,8 @@ mod _core {
     const FIXED_BOUNDARY: &str = multipart::FIXED_BOUNDARY;
     #[pymodule_export]
     const FORMAT: u32 = fingerprint::FORMAT;
+    #[pymodule_export]
+    const EPISODE_VERSION: u8 = compact::VERSION;
     #[pymodule_export]
     const DEBUG: bool = cfg!(debug_assertions);
 
@@ -199,7 +203,46 @@ mod _core {
     }
 
     #[pyfunction]
+    fn read_yaml<'py>(data: &Bound<'py, PyBytes>, resolve: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match detached(data, yaml::read) {
+            Some(events) => super::yaml::build(data.py(), events, resolve),
+            None => Ok(None),
+        }
+    }
+
+    #[pyfunction]
+    fn write_yaml<'py>(tree: &Bound<'py, PyDict>) -> Option<Bound<'py, PyBytes>> {
+        super::yaml::dump(tree).map(|text| PyBytes::new(tree.py(), text.as_bytes()))
+    }
+
+    #[pyfunction]
     fn sha256_hex(body: &Bound<'_, PyBytes>) -> String {
         sink::hex(&detached(body, sink::sha256))
+    }
+    type Bodies<'py> = (Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>, Option<Bound<'py, PyBytes>>);
+
+    #[pyfunction]
+    fn pack_episode<'py>(
+        py: Python<'py>,
+        head: &[u8],
+        request: Option<&[u8]>,
+        response: Option<&[u8]>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<(String, Bound<'py, PyBytes>)>)> {
+        let encoded = py.detach(|| compact::encode(head, request, response)).map_err(value_error)?;
+        let blobs = encoded.blobs.iter().map(|one| (sink::hex(&one.digest), PyBytes::new(py, &one.stored))).collect();
+        Ok((PyBytes::new(py, &encoded.episode), blobs))
+    }
+
+    #[pyfunction]
+    fn episode_blobs(episode: &[u8]) -> PyResult<Vec<String>> {
+        Ok(compact::blobs(episode).map_err(value_error)?.iter().map(|digest| sink::hex(digest)).collect())
+    }
+
+    #[pyfunction]
+    fn unpack_episode<'py>(py: Python<'py>, episode: &[u8], blobs: Vec<Bound<'py, PyBytes>>) -> PyResult<Bodies<'py>> {
+        let stored: Vec<&[u8]> = blobs.iter().map(|blob| blob.as_bytes()).collect();
+        let decoded = py.detach(|| compact::decode(episode, &stored)).map_err(value_error)?;
+        let bytes = |body: Option<Vec<u8>>| body.map(|body| PyBytes::new(py, &body));
+        Ok((PyBytes::new(py, &decoded.head), bytes(decoded.request), bytes(decoded.response)))
     }
 }

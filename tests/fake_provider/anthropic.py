@@ -21,6 +21,7 @@ class Anthropic:
         self._routes = {
             ("POST", "/v1/messages"): messages,
             ("POST", "/v1/messages/count_tokens"): count_tokens,
+            ("POST", "/v1/files"): upload,
         }
 
     def claims(self, request: Request) -> bool:
@@ -60,6 +61,13 @@ class Anthropic:
         return route(request, turn)
 
 
+def upload(request: Request, turn: Turn) -> Reply:
+    """A file of the beta API."""
+    file = request.file("file")
+    entry = {"id": turn.ident("file_01", 22), "type": "file", "filename": file.filename, "mime_type": file.content_type}
+    return Reply.json({**entry, "size_bytes": len(file.payload), "created_at": "2026-01-01T00:00:00Z", "downloadable": False})
+
+
 def count_tokens(request: Request, turn: Turn) -> Reply:
     """The tokens of the prompt, and the turn's number on top so that two answers differ."""
     return Reply.json({"input_tokens": tokens(request.json.get("messages")) + turn.number})
@@ -67,14 +75,29 @@ def count_tokens(request: Request, turn: Turn) -> Reply:
 
 def messages(request: Request, turn: Turn) -> Reply:
     """Text, or a tool call; thinking before it where asked; the answer's hash tells two images apart."""
-    asked = request.json
+    return answer_message(request.json, turn)
+
+
+def answer_message(asked: dict[str, Any], turn: Turn) -> Reply:
+    """The answer to a message, whole or as events; Bedrock wraps it."""
+    if asked.get("stream"):
+        return Reply.events(message_events(asked, turn))
+    return Reply.json(_message(asked, turn))
+
+
+def message_events(asked: dict[str, Any], turn: Turn) -> Iterator[Event]:
+    """The answer as the events of a stream."""
+    return _events(_message(asked, turn), turn)
+
+
+def _message(asked: dict[str, Any], turn: Turn) -> dict[str, Any]:
     if not isinstance(asked.get("messages"), list) or not asked["messages"]:
         raise BadRequest("messages: at least one message is required")
     if not isinstance(asked.get("max_tokens"), int):
         raise BadRequest("max_tokens: Field required")
     _check_images(asked["messages"])
     content = _content(asked, turn)
-    message: dict[str, Any] = {
+    return {
         "id": turn.ident("msg_01", 22),
         "type": "message",
         "role": "assistant",
@@ -91,7 +114,6 @@ def messages(request: Request, turn: Turn) -> Reply:
             "service_tier": "standard",
         },
     }
-    return Reply.events(_events(message, turn)) if asked.get("stream") else Reply.json(message)
 
 
 def _check_images(prompt: list[Any]) -> None:

@@ -69,7 +69,8 @@ class OpenAI:
 
     def answer(self, request: Request, turn: Turn) -> Reply:
         """Looks the path up; a file's id is part of it."""
-        path = request.path.removeprefix("/v1")
+        # Groq speaks the same language one level deeper.
+        path = request.path.removeprefix("/openai").removeprefix("/v1")
         if route := self._routes.get((request.method, path)):
             return route(request, turn)
         if match := re.fullmatch(r"/files/([^/]+)(/content)?", path):

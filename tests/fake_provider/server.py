@@ -4,6 +4,8 @@ Failures on demand, in two ways. A prompt (any body) that says ``fail once with 
 ``fail 3 times with 429`` gets that status so many times and then an answer; then it begins anew, so that a second run
 meets what the first one met. Attempts are told apart by what the request says, not by its boundary. Or
 ``POST /_fail?status=500&times=2``: the next two calls, whatever they are.
+
+A request's header ``x-answer-encoding`` (gzip, deflate, br or zstd) says in which coding its answer comes.
 """
 
 from __future__ import annotations
@@ -29,10 +31,16 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.fake_provider.anthropic import Anthropic
+from tests.fake_provider.bedrock import Bedrock
+from tests.fake_provider.cohere import Cohere
+from tests.fake_provider.encoding import encode
 from tests.fake_provider.exchange import BadRequest, Call, Provider, Reply, Request, Turn
+from tests.fake_provider.gemini import Gemini
+from tests.fake_provider.mistral import Mistral
 from tests.fake_provider.openai import OpenAI
+from tests.fake_provider.plain import Plain
 
-PROVIDERS: Final[tuple[Provider, ...]] = (Anthropic(), OpenAI())
+PROVIDERS: Final[tuple[Provider, ...]] = (Plain(), Bedrock(), Gemini(), Cohere(), Anthropic(), Mistral(), OpenAI())
 """In the order in which they are asked; the last one takes what nobody claims."""
 
 _FAIL = re.compile(rb"fail (once|twice|(\d+) times|always) with (\d{3})")
@@ -285,9 +293,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_whole(self, reply: Reply, body: bytes, request: Request) -> None:
         extra = {}
+        coding = request.headers.get("x-answer-encoding", "")
         if self.server.owner.compress and "gzip" in request.headers.get("accept-encoding", ""):
-            body = gzip.compress(body, 1)
-            extra = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            coding = coding or "gzip"
+        if coding:
+            body = encode(body, coding)
+            extra = {"Content-Encoding": coding, "Vary": "Accept-Encoding"}
         self._head(reply, {"Content-Length": str(len(body)), **extra})
         self.wfile.write(body)
         self.wfile.flush()

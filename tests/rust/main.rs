@@ -1,5 +1,6 @@
 //! The core's tests: one binary, one module for each module of the core.
 
+mod compact;
 mod diff;
 mod fuzz;
 mod json;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from llm_vcr import config as table
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError
+from llm_vcr.pytest_plugin.own_mocks import own_mock
 
 _AUTOMATIC = pytest.StashKey[bool]()
 _OFF = pytest.StashKey[str]()
@@ -23,6 +25,8 @@ class Marking:
         self._settings = settings
         self.any_marked = False
         """Whether at least one test gets a cassette."""
+        self.unmatched = set(settings.skip)
+        """What ``llm_vcr_skip`` names and no test that was collected."""
 
     def mark(self, items: list[pytest.Item]) -> None:
         """Mark the collected tests.
@@ -38,11 +42,21 @@ class Marking:
                 item.stash[_OFF] = str(off)
                 continue
             if item.get_closest_marker("vcr") is None:
-                if item.get_closest_marker("llm_vcr") is None and not (self._settings.mode == "auto" and self._is_below_paths(item)):
-                    continue
+                if item.get_closest_marker("llm_vcr") is None:
+                    if self._settings.mode != "auto" or not self._is_below_paths(item):
+                        continue
+                    if reason := self._skipped(item) or own_mock(item, self._root):
+                        item.stash[_OFF] = reason
+                        continue
                 item.stash[_AUTOMATIC] = True
                 item.add_marker(pytest.mark.vcr)
             self.any_marked = True
+
+    def _skipped(self, item: pytest.Item) -> str | None:
+        """Why the user wants a test left alone, or ``None``."""
+        found = [one for one in self._settings.skip if _matches(one, item.nodeid)]
+        self.unmatched.difference_update(found)
+        return f"llm_vcr_skip = {found[0]}" if found else None
 
     def _is_below_paths(self, item: pytest.Item) -> bool:
         roots = [self._root / one for one in self._settings.paths]
@@ -73,6 +87,12 @@ class Marking:
         """The settings of a test, and which of them its markers set."""
         own = {name: value for name, value in self.arguments(item).items() if name != "off"}
         return table.override(self._settings, "@pytest.mark.llm_vcr", **own), frozenset(own)
+
+
+def _matches(pattern: str, nodeid: str) -> bool:
+    """Whether ``pattern`` is the test, a class, module or folder it stands in, or a pattern with ``*`` over its whole id."""
+    exact = pattern.rstrip("/")
+    return nodeid == exact or nodeid.startswith((f"{exact}/", f"{exact}::", f"{exact}[")) or fnmatch.fnmatchcase(nodeid, pattern)
 
 
 def is_automatic(item: pytest.Item) -> bool:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llm_vcr.config import Settings
-from llm_vcr.errors import ConfigError
+from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
+from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.capacity import full
 from llm_vcr.pytest_plugin.gate import why_failed
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
@@ -45,8 +47,13 @@ class Session:
         self._finished = False
         self._marking = Marking(config, settings)
         self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
+        self._shown: dict[str, str] = {}
+        """The verdicts that stand beside an outcome, as foreseen after the call."""
+        self._unmatched: set[str] = set()
+        """Entries of ``llm_vcr_skip`` that name no test."""
         self._failures: list[str] = []
         self._keys = SuppliedKeys()
+        self._boundary = PinnedBoundary()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
@@ -71,6 +78,8 @@ class Session:
         self._store: Store | None = None
         if settings.supply_keys:
             self._keys.supply(config.rootpath)
+        if settings.pin_boundary:
+            self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
         self._calls.watch()
@@ -82,39 +91,49 @@ class Session:
     def _open_store(self) -> Store:
         from llm_vcr.stores import open_store
 
-        url = self._settings.store
-        if url.startswith("file"):
-            url = f"file:{self._config.rootpath / url.partition(':')[2].removeprefix('//')}"
         try:
-            return open_store(url)
+            store = open_store(self._settings.store, self._settings, root=self._config.rootpath)
+            if hasattr(store, "open"):
+                store.open()
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
+        except StoreUnavailableError as error:
+            # A worker that ended here would be a crash to its controller, which looks for itself; each of its tests fails before it calls.
+            if self._settings.outage == "fail" and self._workerinput is None:
+                pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
+        return store
 
     def header(self) -> list[str]:
-        """The line of the report header, and one more where another package takes our import name."""
+        """The line of the report header."""
         from llm_vcr import _core
 
-        lines = [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
-        installed = {dist.metadata["Name"] for _, dist in self._config.pluginmanager.list_plugin_distinfo()}
-        if "pytest-llm-vcr" in installed:
-            lines.append("llm_vcr: the package pytest-llm-vcr installs the same import name: uninstall it, or llm-vcr-rs")
-        return lines
+        return [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """Undo what outlives a test."""
         self._calls.stop()
         self._keys.take_back()
+        if self._store is not None and hasattr(self._store, "close"):
+            self._store.close()
+        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
+
+    def pytest_sessionstart(self) -> None:
+        """End the run now, where it is not to go on without its store."""
+        if self._settings.outage == "fail" and self._workerinput is None:
+            self._store = self._open_store()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark the tests that get a cassette, so that pytest-recording gives them one."""
         self._marking.mark(items)
+        if self._is_everything():
+            self._unmatched.update(self._marking.unmatched)
         if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
-            self._store = self._open_store()
+            self._store = self._store or self._open_store()
             # It takes the clients' own functions as they are now, before we watch them.
             from llm_vcr import vcrpy_hooks  # noqa: F401
 
@@ -124,11 +143,20 @@ class Session:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of xdist where the tickets are."""
         node.workerinput["llm_vcr_tickets"] = str(self._tickets) if self._tickets else None
+        node.workerinput["llm_vcr_everything"] = self._is_everything()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take what a worker has to tell beside its tests' reports."""
-        self._summary.outside += getattr(node, "workeroutput", {}).get("llm_vcr_outside", [])
+        told = getattr(node, "workeroutput", {})
+        self._summary.outside += told.get("llm_vcr_outside", [])
+        self._unmatched.update(told.get("llm_vcr_unmatched", []))
+
+    def _is_everything(self) -> bool:
+        """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
+        if self._workerinput is not None:
+            return bool(self._workerinput["llm_vcr_everything"])
+        return self._config.args_source is not pytest.Config.ArgsSource.ARGS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -136,7 +164,8 @@ class Session:
         self._finished = True
         self._take_outside_calls("after the last test")
         if self._workerinput is not None:
-            self._config.workeroutput["llm_vcr_outside"] = self._summary.outside  # type: ignore[attr-defined]  # xdist's
+            told = {"llm_vcr_outside": self._summary.outside, "llm_vcr_unmatched": sorted(self._unmatched)}
+            self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
         self._failures = why_failed(self._settings, self._summary.verdicts, self._summary.outside)
         if self._failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -194,11 +223,11 @@ class Session:
         forced: dict[str, Any] = {}
         if mode is not None:
             forced["record_mode"] = "new_episodes" if mode == "rewrite" else mode
-        if (name := cassette_name(item, vcr)) is not None:
+        if (name := cassette_name(item, vcr, in_files=settings.store.startswith("file"))) is not None:
             forced["path"] = name
         persister = Persister(
             self._store,
-            ttl=settings.ttl,
+            settings=settings,
             root=self._config.rootpath,
             # pytest-recording's persister: the arguments of the marker are cassettes to play from.
             extra_paths=getattr(vcr.persister, "extra_paths", ()),
@@ -279,22 +308,29 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
-        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``."""
+        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
         status = yield
         # The lines of pytest's own summary are read by tools: those stay as they are.
-        if report.when != "call" or self._finished or (told := _told(report)) is None:
+        if self._config.option.verbose < 1 or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
             return status
-        category, letter, word = status
         verdict = Verdict.parse(told).verdict
+        if report.when == "call":
+            self._shown[report.nodeid] = verdict
+        elif report.when != "teardown" or self._shown.pop(report.nodeid, verdict) == verdict:
+            return status
         if verdict == "UNMARKED:NO_TRAFFIC":
             return status
+        category, letter, word = status
         text, markup = word if isinstance(word, tuple) else (word, None)
-        text = f"{text} {verdict}"
+        text = f"{text} {verdict}".strip()
         return category, letter, (text, markup) if markup is not None else text
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show them."""
-        self._summary.show(terminalreporter, self._failures, ())
+        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        self._summary.show(terminalreporter, self._failures, hints)
+        if (warning := full(self._settings, self._config.rootpath)) is not None:
+            terminalreporter.write_line(f"warning: {warning}", yellow=True)
 
 
 def _told(report: Any) -> str | None:

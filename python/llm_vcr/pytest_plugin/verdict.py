@@ -3,7 +3,7 @@
 ============================  ===========================================================================
 HIT                           every call was answered from the cassette
 HIT:MASKED                    the same, at least one of them only with uuids, times or epochs masked
-HIT:STALE                     the same, from a cassette that is older than it may be (nothing may be recorded)
+HIT:STALE                     the same, at least one of them by an answer that is older than its ttl
 PARTIAL                       some calls were answered, others went live and were stored
 MISS:RECORDED                 calls went live and were stored
 MISS:OVERFLOW                 calls went live, and the store has no room for the answers
@@ -42,6 +42,7 @@ class Verdict:
     played: int = 0
     repeated: int = 0
     masked: int = 0
+    stale: int = 0
     live: int = 0
     recorded: int = 0
     refused: int = 0
@@ -93,7 +94,7 @@ class Verdict:
         return self.refused + self.earlier_refused
 
 
-_COUNTED_BY_CASSETTES = ("played", "repeated", "masked", "live", "recorded", "refused", "shrunk")
+_COUNTED_BY_CASSETTES = ("played", "repeated", "masked", "stale", "live", "recorded", "refused", "shrunk")
 
 
 def judge(cassettes: Iterable[Cassette], around: Sequence[LiveCall], *, disabled: str | None, stored: bool | None = None) -> Verdict:

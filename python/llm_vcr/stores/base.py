@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,14 @@ class Episode:
 
     request: Mapping[str, Any]
     response: Mapping[str, Any]
+    key: str | None = field(default=None, compare=False)
+    """Under which a store that keeps episodes one by one has it; ``None`` for one that was recorded just now."""
+    fresh_until: float = field(default=math.inf, compare=False)
+    """In seconds since 1970, in such a store."""
+
+    def is_stale(self, now: float | None = None) -> bool:
+        """Whether it is older than it may be."""
+        return self.fresh_until < (time.time() if now is None else now)
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,12 @@ class CassetteRecord:
     """vcrpy's own metadata, kept as it came."""
     base: CassetteRecord | None = None
     """What its writer had loaded: an episode that is not among these was written by somebody else meanwhile."""
+    replace: bool = False
+    """It takes the place of ``base``, however fresh that is (``rewrite``)."""
+    played: frozenset[str] = frozenset()
+    """Keys of the episodes of ``base`` that its writer has played."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Keys of what is in the store and cannot be read, and why. It is kept aside when something else takes its key."""
 
     def is_stale(self, now: datetime | None = None) -> bool:
         """Whether the episodes are older than they may be."""
@@ -41,34 +56,46 @@ class CassetteRecord:
         return ((now or datetime.now(UTC)) - self.recorded_at).total_seconds() > self.ttl
 
     def keyed(self) -> dict[str, Episode]:
-        """The episodes by ``fingerprint:ordinal``: equal requests are told apart by their order."""
-        from llm_vcr import _core
-
-        rules = _core.Rules()
-        seen: dict[str, int] = {}
+        """The episodes by ``fingerprint:ordinal``: equal requests are told apart by their order. A key once given is kept."""
+        taken = {episode.key for episode in self.episodes if episode.key is not None}
         keyed = {}
+        following: dict[str, int] = {}
         for episode in self.episodes:
-            request = episode.request
-            body = rules.fingerprint(request["body"] or b"", _content_type(request["headers"]), mask_volatile=False)
-            print_ = _core.sha256_hex(f"{str(request['method']).upper()} {request['uri']} {body}".encode("utf-8", "surrogatepass"))
-            ordinal = seen.get(print_, 0)
-            seen[print_] = ordinal + 1
+            if episode.key is not None:
+                keyed[episode.key] = episode
+                continue
+            print_ = _print(episode)
+            ordinal = following.get(print_, 0)
+            while f"{print_}:{ordinal}" in taken:
+                ordinal += 1
+            following[print_] = ordinal + 1
             keyed[f"{print_}:{ordinal}"] = episode
         return keyed
 
 
-def _content_type(headers: Mapping[str, Any]) -> str | None:
+def _print(episode: Episode) -> str:
+    from llm_vcr import _core
     from llm_vcr.request import header
 
-    return header(headers, "content-type")
+    request = episode.request
+    body = _core.Rules().fingerprint(request["body"] or b"", header(request["headers"], "content-type"), mask_volatile=False)
+    return _core.sha256_hex(f"{str(request['method']).upper()} {request['uri']} {body}".encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)
 class MergeResult:
-    """What a store made of a record: how many episodes it holds now, and how many of them somebody else had written meanwhile."""
+    """What a store made of a record."""
 
     kept: int
+    """How many episodes the cassette has now."""
     from_others: int = 0
+    """How many of them somebody else had written meanwhile."""
+    dropped: int = 0
+    """How many made room that no run had played for longest."""
+    refused: int = 0
+    """How many were not stored because the cassette is full (``llm_vcr_max_episodes``)."""
+    pending: str = ""
+    """Why the record could not be merged yet and waits in the mirror, if it does."""
 
 
 @runtime_checkable
@@ -80,10 +107,17 @@ class Store(Protocol):
 
         Raises:
             CassetteFileError: where there is one that cannot be read.
+            StoreUnavailableError: where the store cannot be reached.
         """
 
-    def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:
-        """Store ``record``, fresh for ``ttl`` seconds and forgotten after ``keep``; what others wrote meanwhile stays."""
+    def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float, cap: int | None = None) -> MergeResult:
+        """Store ``record``, fresh for ``ttl`` seconds and forgotten after ``keep``; what others wrote meanwhile stays.
+
+        A cassette has at most ``cap`` episodes; what does not fit any more is refused, and counted.
+
+        Raises:
+            StoreUnavailableError: where the store cannot be reached, or takes nothing.
+        """
 
     def delete(self, cassette_id: str) -> bool:
         """Forget the cassette; tell whether there was one."""

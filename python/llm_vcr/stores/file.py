@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,9 @@ from llm_vcr.stores.base import CassetteRecord, MergeResult
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
+_NOT_OURS = ("node_modules", "site-packages", "__pycache__")
+"""Folders of other people's files; so is every hidden one, and every virtual environment."""
+
 
 class FileStore:
     """One file a cassette, at its id below ``root``; an absolute id is the file itself."""
@@ -23,7 +27,7 @@ class FileStore:
         """Keep cassettes below ``root``, as YAML or with a ``serializer`` of vcrpy's."""
         self.root = Path(root)
         self._serializer = serializer
-        self._seen: dict[str, tuple[int, int, int] | None] = {}
+        self._seen: dict[str, tuple[_Signature, CassetteRecord | None]] = {}
 
     def __repr__(self) -> str:
         return f"FileStore({str(self.root)!r})"
@@ -39,22 +43,28 @@ class FileStore:
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`."""
         path = self.path(cassette_id)
-        self._seen[cassette_id] = _signature(path)
+        signature = _signature(path)
         try:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
+            self._seen[cassette_id] = (signature, None)
             return None
         except OSError as error:
             raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise CassetteFileError(str(path), line, "the file is not UTF-8") from error
-        return codec.decode(text, str(path), self._serializer)
+        record = codec.read(data, str(path), self._serializer)
+        self._seen[cassette_id] = (signature, record)
+        return record
 
-    def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float) -> MergeResult:  # noqa: ARG002 - the protocol's
-        """See `Store.merge`. Files never forget, so ``keep`` has no meaning here.
+    def merge(
+        self,
+        cassette_id: str,
+        record: CassetteRecord,
+        *,
+        ttl: float,
+        keep: float,  # noqa: ARG002 - the protocol's
+        cap: int | None = None,
+    ) -> MergeResult:
+        """See `Store.merge`. Files never forget, so ``keep`` has no meaning here, and nothing that is there makes room for something new.
 
         Raises:
             OSError: where the file cannot be written.
@@ -64,15 +74,27 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             others = {}
-            # Read again only what somebody else has written since: that is rare, and reading costs as much as writing.
-            changed = cassette_id not in self._seen or self._seen[cassette_id] != _signature(path)
-            if changed and (present := self.load(cassette_id)) is not None:
+            # Read again only what somebody has written since this writer loaded it: that is rare, and reading costs as much as writing.
+            signature, loaded = self._seen.pop(cassette_id, (None, record))
+            unchanged = loaded is record.base and signature == _signature(path)
+            if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
-            merged = replace(record, episodes=(*record.episodes, *others.values()), ttl=ttl)
-            _write(path, codec.encode(merged, self._serializer).encode("utf-8", "surrogatepass"))
-            self._seen[cassette_id] = _signature(path)
-        return MergeResult(kept=len(merged.episodes), from_others=len(others))
+            known_before = len(record.base.episodes) if record.base is not None else 0
+            room = len(record.episodes) if cap is None else max(known_before, cap - len(others))
+            merged = replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
+            _write(path, codec.write(merged, self._serializer))
+            self._seen.pop(cassette_id, None)
+        refused = max(0, len(record.episodes) - room)
+        return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
+
+    def overwrite(self, cassette_id: str, record: CassetteRecord) -> None:
+        """Put ``record`` in the place of whatever is there, be it readable or not."""
+        path = self.path(cassette_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            _write(path, codec.write(record, self._serializer))
+            self._seen.pop(cassette_id, None)
 
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""
@@ -83,13 +105,33 @@ class FileStore:
         return True
 
     def scan(self, prefix: str = "") -> Iterator[str]:
-        """See `Store.scan`."""
-        found = (one.relative_to(self.root).as_posix() for one in self.root.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
+        """See `Store.scan`. The root may be a whole project: a cassette lies in a folder ``cassettes``, or begins like one."""
+        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root))
         yield from sorted(one for one in found if one.startswith(prefix))
 
     def capacity(self) -> float | None:
         """See `Store.capacity`: a disk's limit is not the store's to know."""
         return None
+
+
+def _cassettes(root: Path) -> Iterator[Path]:
+    """The files below ``root`` that are cassettes, or are meant to be."""
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not (here / one / "pyvenv.cfg").exists()]
+        named = "cassettes" in here.parts
+        for file in files:
+            path = here / file
+            if path.suffix in _SUFFIXES and file[0] != "." and path.is_file() and (named or _begins_like_one(path)):
+                yield path
+
+
+def _begins_like_one(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return re.search(rb"""^\W*["']?interactions["']?\s*:""", file.read(512), re.MULTILINE) is not None
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -108,7 +150,10 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
+_Signature = tuple[int, int, int] | None
+
+
+def _signature(path: Path) -> _Signature:
     """What changes whenever a file is replaced, or ``None`` where there is none."""
     try:
         stat = path.stat()
@@ -119,7 +164,8 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace the file in one step: whoever reads it, or whatever kills us, sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    path = Path(os.path.realpath(path))  # a link stays one
+    temporary = path.with_name(f".llm-vcr-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(data)

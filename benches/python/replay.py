@@ -1,0 +1,194 @@
+"""``python -m benches.python.replay``: cassettes recorded and replayed with llm_vcr, stock vcrpy and cassetter, in one run.
+
+CPU time of a whole cassette (entry, requests through a real httpx client, exit), each implementation in a process of its own, in turns;
+what is compared are medians. Cassetter lives in a virtual environment of its own: it cannot be installed beside pytest-recording.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llm_vcr import _core
+
+ROOT = Path(__file__).parents[2]
+CASSETTER = "0.16.1"
+
+
+class Goal(NamedTuple):
+    """What is measured of a case, and how many times faster than the others it must be."""
+
+    title: str
+    do: str
+    case: str
+    part: str
+    stock: float | None
+    cassetter: float | None
+    repeats: int = 5
+
+
+GOALS = (
+    Goal("a · 1 small JSON", "replay", "a", "all", 2.2, 1, 40),
+    Goal("b · 50 × (20 KB + 20 KB)", "replay", "b", "all", 35, 2, 3),
+    Goal("c · 1 × 4 MB base64 JSON, kept", "replay", "c", "all", 6, 8, 5),
+    Goal("c' · the same, shrunk", "replay", "c'", "all", 25, 35, 5),
+    Goal("c2 · 1 × 4 MB PNG", "replay", "c2", "all", 7, 1.5, 5),
+    Goal("d · 20 SSE × 200 events", "replay", "d", "all", 7, 1.4, 5),
+    Goal("200 messages, 25 episodes, a request", "replay", "history", "request", 300, None, 1),
+    Goal("record b (save)", "record", "b", "save", 10, 2, 3),
+    Goal("record c (save)", "record", "c", "save", 10, 2, 3),
+    Goal("record d (save)", "record", "d", "save", 10, 2, 3),
+    Goal("image edit, 4 MB up, 4 MB down", "replay", "edit", "all", 30, 10, 3),
+    Goal("record image edit (save)", "record", "edit", "save", 6, 2, 3),
+)
+FLAT = 1.5
+"""How much more a request among 1,000 episodes may cost than a single one."""
+PEAK = 3.0
+"""How many times its size the replay of a 4 MB image may need above the baseline."""
+
+
+class Implementation:
+    """A worker process."""
+
+    def __init__(self, python: Path, name: str, folder: Path, port: int) -> None:
+        self.folder = folder / name
+        arguments = [str(python), "-m", "benches.python.replay_worker", name, str(self.folder), str(port)]
+        self.process = subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, do: str, case: str, repeats: int = 1, **more: Any) -> list[dict[str, float]]:
+        """What it measured, once for each repeat."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": do, "case": case, "repeats": repeats, **more}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{' '.join(map(str, self.process.args))} ended: {do} {case}")
+        answer: list[dict[str, float]] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def implementations(names: list[str], folder: Path) -> Iterator[dict[str, Implementation]]:
+    """A worker for each name, and the server they record from."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benches.python.replay_cases"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    port = int(server.stdout.readline())
+    pythons = {name: cassetter() if name == "cassetter" else Path(sys.executable) for name in names}
+    made = {name: Implementation(pythons[name], name, folder, port) for name in names}
+    try:
+        yield made
+    finally:
+        for one in made.values():
+            one.close()
+        server.communicate(timeout=60)
+
+
+def cassetter() -> Path:
+    """The Python of an environment that has cassetter, made when first asked for."""
+    home = ROOT / ".venv-cassetter"
+    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    stamp = home / f"cassetter-{CASSETTER}"
+    if not stamp.exists():
+        venv.create(home, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", f"cassetter=={CASSETTER}", "httpx>=0.28"], check=True)
+        stamp.touch()
+    return python
+
+
+def median(worker: Implementation, goal: Goal, rounds: int) -> Iterator[float]:
+    """Medians of ``goal``, one for each round, as they are asked for."""
+    for _ in range(rounds):
+        yield statistics.median(one[goal.part] for one in worker.ask(goal.do, goal.case, goal.repeats))
+
+
+class Row(NamedTuple):
+    """A goal and the seconds of each implementation."""
+
+    goal: Goal
+    seconds: dict[str, float]
+
+    def ratio(self, other: str) -> float | None:
+        """How many times faster ours is."""
+        return self.seconds[other] / self.seconds["ours"] if other in self.seconds else None
+
+    @property
+    def missed(self) -> bool:
+        """Whether a goal is missed."""
+        pairs = ((self.ratio("stock"), self.goal.stock), (self.ratio("cassetter"), self.goal.cassetter))
+        return any(got is not None and must is not None and got < must for got, must in pairs)
+
+    def __str__(self) -> str:
+        cells = [f"{self.goal.title:<40}", *(f"{1e3 * self.seconds[name]:10.2f}" for name in self.seconds)]
+        for other, must in (("stock", self.goal.stock), ("cassetter", self.goal.cassetter)):
+            got = self.ratio(other)
+            cells.append(" " * 16 if got is None else f"{got:7.1f} | {must or '-':>5} ")
+        return " ".join([*cells, "MISSED" if self.missed else ""])
+
+
+def measure(workers: dict[str, Implementation], goals: list[Goal], rounds: int) -> Iterator[Row]:
+    """A row for each goal: the median of ``rounds`` turns."""
+    recorded = set()
+    for goal in goals:
+        if goal.case not in recorded:
+            recorded.add(goal.case)
+            for worker in workers.values():
+                worker.ask("record", goal.case)
+        turns = {name: median(worker, goal, rounds) for name, worker in workers.items()}
+        seen: dict[str, list[float]] = {name: [] for name in workers}
+        for _ in range(rounds):
+            for name, turn in turns.items():
+                seen[name].append(next(turn))
+        yield Row(goal, {name: statistics.median(values) for name, values in seen.items()})
+
+
+def flatness(worker: Implementation, rounds: int) -> float:
+    """What a request among 1,000 episodes costs, relative to one in a cassette of its own."""
+    one, many = [], []
+    for case in ("n=1", "n=1000"):
+        worker.ask("record", case)
+    for _ in range(rounds):
+        one.append(statistics.median(run["request"] for run in worker.ask("replay", "n=1", 40)))
+        many.append(worker.ask("replay", "n=1000")[0]["request"])
+    return statistics.median(many) / statistics.median(one)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", help="titles that begin so")
+    parser.add_argument("--without", nargs="*", default=[], help="implementations to leave out")
+    options = parser.parse_args()
+    assert not _core.DEBUG, "a debug build says nothing"
+    goals = [goal for goal in GOALS if options.only is None or goal.title.startswith(options.only)]
+    names = [name for name in ("ours", "stock", "cassetter") if name not in options.without]
+    with tempfile.TemporaryDirectory() as folder, implementations(names, Path(folder)) as workers:
+        print(f"{'CPU ms, medians':<40} {' '.join(f'{name:>10}' for name in names)}   vs stock | goal   vs cassetter | goal")
+        for row in measure(workers, goals, options.rounds):
+            print(row, flush=True)
+        if options.only is None:
+            print(f"a request among 1,000 episodes: {flatness(workers['ours'], options.rounds):.2f} of a single one's | {FLAT}")
+            for case in ("c", "c2"):
+                print(f"peak memory of a replay of {case}: {workers['ours'].ask('peak', case)[0]['all'] / 4:.1f} × its size | {PEAK}")
+
+
+if __name__ == "__main__":
+    main()

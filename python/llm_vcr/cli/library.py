@@ -1,0 +1,284 @@
+"""The cassettes a command works on: found by name or pattern, read one by one, and replaced whole with a copy put aside first."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fnmatch
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from llm_vcr.cli import project as projects
+from llm_vcr.cli.project import Project
+from llm_vcr.cli.screen import Screen, many, problem, shown
+from llm_vcr.errors import CassetteFileError
+from llm_vcr.stores import open_store
+from llm_vcr.stores.base import CassetteRecord, Episode, Store
+from llm_vcr.stores.file import FileStore
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+BACKUPS = ".llm-vcr/backup"
+"""Below the project's root: what was there before a command changed it."""
+
+
+class Library:
+    """All cassettes of a store."""
+
+    def __init__(self, store: Store, project: Project, screen: Screen) -> None:
+        """Work on ``store`` for ``project``, and tell troubles on ``screen``."""
+        self.store = store
+        self.project = project
+        self.screen = screen
+        self.unreadable: list[CassetteFileError] = []
+        """What could not be read so far. A command that met one goes on, and ends with 2."""
+        self._backup: Path | None = None
+
+    # --- finding
+
+    def ids(self, pattern: str | None = None) -> list[str]:
+        """The cassettes whose id matches: as a glob, or, without glob characters, as a part of the id."""
+        everything = list(self.store.scan())
+        if pattern is None:
+            return everything
+        wanted = self._relative(pattern)
+        chosen = [one for one in everything if _matches(one, wanted) or _matches(one, pattern)]
+        if not chosen:
+            raise click.UsageError(f"no cassette matches {pattern!r}" + _near(pattern, everything))
+        return chosen
+
+    def find(self, name: str) -> str:
+        """The one cassette called ``name``: its id, its file, the end of its id, or the id of its test.
+
+        Raises:
+            click.UsageError: where there is none, with the nearest names, or more than one.
+        """
+        everything = list(self.store.scan())
+        for wanted in dict.fromkeys((name, self._relative(name), *_of_test(name))):
+            if wanted in everything:
+                return wanted
+            ends = [one for one in everything if f"/{one}".endswith(f"/{wanted}") or f"/{_stem(one)}".endswith(f"/{wanted}")]
+            if len(ends) == 1:
+                return ends[0]
+            if ends:
+                raise click.UsageError(f"{name!r} is the end of {many(len(ends), 'cassette')}: {', '.join(ends[:5])}")
+        raise click.UsageError(f"there is no cassette {name!r}" + _near(name, everything))
+
+    def _relative(self, name: str) -> str:
+        """A path as the shell completes it, as an id."""
+        if not isinstance(self.store, FileStore):
+            return name
+        return Path(os.path.relpath(Path(name).absolute(), self.store.root.absolute())).as_posix()
+
+    # --- reading
+
+    def load(self, cassette_id: str) -> CassetteRecord | None:
+        """The cassette, or ``None`` where it is gone or cannot be read; the latter is told at once."""
+        try:
+            return self.of(cassette_id).load(cassette_id)
+        except CassetteFileError as error:
+            self.refuse(error)
+            return None
+
+    def refuse(self, error: CassetteFileError) -> None:
+        """Tell of a cassette that cannot be read; the command goes on with the others."""
+        self.unreadable.append(error)
+        self.screen.trouble(f"{shown(error.path)}{f', line {error.line}' if error.line else ''}: {error.problem}")
+
+    def must_load(self, name: str) -> tuple[str, CassetteRecord]:
+        """The cassette called ``name``.
+
+        Raises:
+            click.UsageError: where there is none.
+            CassetteFileError: where it cannot be read.
+        """
+        cassette_id = self.find(name)
+        record = self.of(cassette_id).load(cassette_id)
+        if record is None:
+            raise click.UsageError(f"the cassette {cassette_id} has just gone")
+        return cassette_id, record
+
+    def records(self, pattern: str | None = None, what: str = "reading") -> Iterator[tuple[str, CassetteRecord]]:
+        """All readable cassettes that match."""
+        for cassette_id in self.screen.progress(self.ids(pattern), what):
+            record = self.load(cassette_id)
+            if record is not None:
+                yield cassette_id, record
+
+    def of(self, cassette_id: str) -> Store:
+        """The store, with the reader that the cassette's name asks for."""
+        if isinstance(self.store, FileStore) and cassette_id.endswith(".json"):
+            from vcr.serializers import jsonserializer
+
+            return self.store.with_serializer(jsonserializer)
+        return self.store
+
+    def raw(self, cassette_id: str) -> bytes | None:
+        """The file of a cassette as it is, where the store is files."""
+        if not isinstance(self.store, FileStore):
+            return None
+        try:
+            return self.store.path(cassette_id).read_bytes()
+        except OSError:
+            return None
+
+    def size(self, cassette_id: str, record: CassetteRecord) -> int:
+        """Bytes of the file; of what is elsewhere, bytes of its bodies."""
+        if isinstance(self.store, FileStore):
+            return self.store.path(cassette_id).stat().st_size
+        return sum(len(one.request["body"] or b"") + len(body(one.response)) for one in record.episodes)
+
+    # --- changing
+
+    def replace(self, cassette_id: str, old: CassetteRecord, new: CassetteRecord) -> None:
+        """Put ``new`` in the place of ``old`` in one step, a copy of which lies in the backup from then on."""
+        self.keep_copy(cassette_id, old)
+        if not new.episodes:
+            self.store.delete(cassette_id)
+            return
+        ttl, episodes = new.ttl, new.episodes
+        if any(one.key is None for one in episodes):
+            # A store that keeps episodes one by one plays them as they were written: so all are, in their order, and none becomes fresher.
+            left = min(one.fresh_until for one in old.episodes) - time.time()
+            ttl = min(ttl, max(left, 1.0))
+            episodes = tuple(dataclasses.replace(one, key=None) for one in episodes)
+        changed = dataclasses.replace(new, episodes=episodes, base=old, replace=True)
+        self.of(cassette_id).merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
+
+    def keep_copy(self, cassette_id: str, record: CassetteRecord | None) -> None:
+        """Put a copy of a cassette aside: of a file byte for byte, of anything else as YAML."""
+        if self._backup is None:
+            moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+            base = self.project.root / BACKUPS
+            self._backup = next(
+                path for number in range(1000) if not (path := base / (f"{moment}-{number}" if number else moment)).exists()
+            )
+            self._backup.mkdir(parents=True)
+            # Nobody wants them in a commit, and nobody should have to think of it.
+            (base.parent / ".gitignore").write_text("*\n", "utf-8")
+        target = self._backup / cassette_id.replace("..", "__").lstrip("/")
+        data = self.raw(cassette_id)
+        if data is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        elif record is not None:
+            FileStore(self._backup).merge(target.relative_to(self._backup).as_posix(), record, ttl=record.ttl, keep=record.ttl)
+
+    @property
+    def backup(self) -> str | None:
+        """The folder of the copies, once there is one."""
+        return None if self._backup is None else shown(self._backup)
+
+    # --- ending
+
+    def end(self, *, found: bool = False) -> None:
+        """End the command: 2 where something could not be read, else 1 where something was found."""
+        if self.unreadable:
+            sys.exit(2)
+        if found:
+            sys.exit(1)
+
+    def problems(self) -> list[dict[str, Any]]:
+        """What could not be read, for JSON."""
+        return [problem(one) for one in self.unreadable]
+
+
+def command(function: Function) -> Function:
+    """Give a command ``--store`` and ``--json``, and hand it its `Library` first."""
+
+    @click.option("--store", metavar="URL", help="Where the cassettes are; by default what the project's settings say.")
+    @click.option("--json", "as_json", is_flag=True, help="Write one JSON document, for scripts.")
+    @functools.wraps(function)
+    def call(*args: Any, store: str | None, as_json: bool, **kwargs: Any) -> Any:
+        return function(open_library(store, Screen(as_json=as_json)), *args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def open_library(url: str | None, screen: Screen) -> Library:
+    """The library at ``url``, or where the project around the working directory has it."""
+    project = projects.find(Path.cwd(), store=url)
+    return Library(open_store(resolved(project), project.settings, root=project.root), project, screen)
+
+
+def resolved(project: Project) -> str:
+    """The store's URL; a folder in the settings is one below the project's root, a folder on the command line below where the user is."""
+    store = project.settings.store
+    scheme, _, folder = store.partition(":")
+    if scheme != "file":
+        return store
+    base = Path.cwd() if project.settings.sources.get("store") == "--store" else project.root
+    return f"file:{base / folder.removeprefix('//')}"
+
+
+def pick(record: CassetteRecord, wanted: str) -> list[int]:
+    """The numbers (from 0) of the episodes that ``wanted`` names: a number from 1, or the beginning of a fingerprint.
+
+    Raises:
+        click.UsageError: where there is none.
+    """
+    if wanted.isdigit() and len(wanted) < 5:
+        if not 1 <= int(wanted) <= len(record.episodes):
+            raise click.UsageError(f"there is no episode {wanted}: the cassette has {many(len(record.episodes), 'episode')}")
+        return [int(wanted) - 1]
+    chosen = [number for number, key in enumerate(record.keyed()) if key.startswith(wanted.lower())]
+    if not chosen:
+        prints = ", ".join(fingerprints(record)[:5])
+        raise click.UsageError(f"no episode has a fingerprint that begins with {wanted!r}: there are {prints}")
+    return chosen
+
+
+def fingerprints(record: CassetteRecord) -> list[str]:
+    """A short fingerprint for each episode; equal requests get their ordinal behind it."""
+    keys = [key.partition(":") for key in record.keyed()]
+    return [f"{print_[:10]}:{ordinal}" if ordinal != "0" else print_[:10] for print_, _, ordinal in keys]
+
+
+def body(response: Any) -> bytes:
+    """The body of a stored answer, also of one in the layout of old httpx cassettes."""
+    content = (response.get("body") or {}).get("string") if "body" in response else response.get("content")
+    if isinstance(content, str):
+        return content.encode("utf-8", "surrogatepass")
+    return content if isinstance(content, bytes) else b""
+
+
+def with_episodes(record: CassetteRecord, episodes: Sequence[Episode]) -> CassetteRecord:
+    """The same cassette with other episodes."""
+    return dataclasses.replace(record, episodes=tuple(episodes))
+
+
+def _matches(cassette_id: str, pattern: str) -> bool:
+    if any(one in pattern for one in "*?["):
+        return fnmatch.fnmatchcase(cassette_id, pattern) or fnmatch.fnmatchcase(cassette_id, f"*/{pattern}")
+    return pattern in cassette_id
+
+
+def _stem(cassette_id: str) -> str:
+    return cassette_id.rpartition(".")[0] if "." in cassette_id.rpartition("/")[2] else cassette_id
+
+
+def _of_test(name: str) -> list[str]:
+    """The id of the cassette of a test, without its suffix, where ``name`` is a test's node id."""
+    file, found, test = name.partition("::")
+    if not found:
+        return []
+    path = Path(file)
+    return [(path.parent / "cassettes" / path.stem / test.replace("::", ".")).as_posix()]
+
+
+def _near(name: str, everything: Sequence[str]) -> str:
+    if not everything:
+        return ": the store is empty"
+    # Compared by the last component too: that is what people remember.
+    last = {one.rpartition("/")[2]: one for one in everything}
+    short = name.rpartition("/")[2]
+    near = [last[one] for one in difflib.get_close_matches(short, last, 3, 0.5)] or difflib.get_close_matches(name, everything, 3, 0.4)
+    return f". The nearest: {', '.join(near)}" if near else ""

@@ -1,0 +1,64 @@
+"""Bodies that vcrpy takes from aiohttp before aiohttp has made them.
+
+It is given ``data=`` and ``json=`` alike as they were passed, so a form and a JSON object of the same members look the same; and a form
+is empty once it was sent. Here aiohttp's own classes make the form or the JSON first, so that what is recorded is what is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+CLIENTS = ("aiohttp",)
+NEEDS = (
+    "vcr.stubs.aiohttp_stubs:vcr_request",
+    "vcr.stubs.aiohttp_stubs:MockClientResponse.json",
+    "vcr.stubs.aiohttp_stubs:MockClientResponse.text",
+    "aiohttp:FormData",
+    "aiohttp:JsonPayload",
+)
+
+
+def patches() -> Iterator[tuple[object, str, object]]:
+    """What is put in place of what."""
+    from aiohttp import ClientResponse
+    from vcr.stubs import aiohttp_stubs
+
+    yield aiohttp_stubs, "vcr_request", functools.partial(_making_bodies, aiohttp_stubs.vcr_request)
+    # vcrpy's own read every text as UTF-8, whatever the response says.
+    yield aiohttp_stubs.MockClientResponse, "text", ClientResponse.text
+    yield aiohttp_stubs.MockClientResponse, "json", ClientResponse.json
+
+
+def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any) -> Callable[..., Any]:
+    inner = factory(cassette, real_request)
+
+    @functools.wraps(real_request)
+    async def request(session: Any, method: str, url: Any, **keywords: Any) -> Any:
+        data, json = keywords.get("data"), keywords.get("json")
+        if data is None and json is not None:
+            del keywords["json"]
+            keywords["data"] = _json(session, json)
+        elif json is None and _is_form(data):
+            from aiohttp import FormData
+
+            keywords["data"] = FormData(cast("Any", data))
+        return await inner(session, method, url, **keywords)
+
+    return request
+
+
+def _is_form(data: object) -> bool:
+    """Whether it is what aiohttp makes a form of: a mapping, or pairs."""
+    return isinstance(data, Mapping) or (isinstance(data, list | tuple) and all(isinstance(one, tuple) for one in data))
+
+
+def _json(session: Any, value: Any) -> Any:
+    """As `aiohttp.ClientSession._request` does it, with the session's own serializer."""
+    aiohttp: Any = importlib.import_module("aiohttp")  # not every version has both
+    to_bytes = getattr(session, "_json_serialize_bytes", None)
+    if to_bytes is not None:
+        return aiohttp.JsonBytesPayload(value, dumps=to_bytes)
+    return aiohttp.JsonPayload(value, dumps=session.json_serialize)

@@ -1,0 +1,156 @@
+"""Event streams arrive event by event, not as one piece.
+
+vcrpy joins a stream while recording and plays it back in one piece. Whoever reads events through an SDK sees no difference; whoever
+iterates raw chunks, to pass them on or to measure them, does. So the joined body is cut where its events end: server-sent events at their
+blank line (https://html.spec.whatwg.org/multipage/server-sent-events.html), AWS event streams by the length each message begins with.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import itertools
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from llm_vcr.request import header
+
+CLIENTS = ()
+NEEDS = (
+    "vcr.stubs:VCRHTTPResponse.stream",
+    "vcr.stubs:VCRHTTPResponse.read",
+    "vcr.stubs.httpx_stubs:_deserialize_response",
+)
+_AIOHTTP = (
+    "vcr.stubs.aiohttp_stubs:build_response",
+    "vcr.stubs.aiohttp_stubs:MockStream",
+    "vcr.stubs.aiohttp_stubs:_NoConnection",
+    "aiohttp:StreamReader._read_nowait_chunk",
+)
+
+_END = re.compile(rb"(?:\r\n\r\n|\n\n|\r\r)[\r\n]*")
+
+
+def pieces(body: bytes, content_type: str | None) -> list[bytes] | None:
+    """The events of a stream, which joined give back the body; ``None`` for what is none."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        # The ends only: a pattern that runs over the events themselves takes ten times as long.
+        ends = [0, *(end.end() for end in _END.finditer(body)), len(body)]
+        return [body[start:end] for start, end in itertools.pairwise(ends) if end > start]
+    if kind == "application/vnd.amazon.eventstream":
+        return list(_messages(body))
+    return None
+
+
+def _messages(body: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(body):
+        # Nothing shorter than its own prelude and checksum is a message: what is left then is one piece.
+        length = int.from_bytes(body[start : start + 4])
+        end = start + length if length >= 16 else len(body)
+        yield body[start:end]
+        start = end
+
+
+def patches() -> Iterator[tuple[object, str, object]]:
+    """What is put in place of what."""
+    from vcr import stubs
+    from vcr.stubs import httpx_stubs
+
+    from llm_vcr.mends import missing
+
+    yield httpx_stubs, "_deserialize_response", functools.partial(_httpx_response, httpx_stubs._deserialize_response)
+    yield stubs.VCRHTTPResponse, "stream", _urllib3_stream(stubs.VCRHTTPResponse.stream)
+    if importlib.util.find_spec("aiohttp") is not None and not missing(_AIOHTTP):
+        aiohttp_stubs = importlib.import_module("vcr.stubs.aiohttp_stubs")
+        yield aiohttp_stubs, "build_response", functools.partial(_aiohttp_response, aiohttp_stubs.build_response)
+
+
+def _httpx_response(deserialize: Callable[..., Any], stored: Any, library: Any) -> Any:
+    response = deserialize(stored, library)
+    content_type = response.headers.get("content-type")
+    # Without its type a body is no stream; joining it would copy it.
+    events = pieces(b"".join(response.stream), content_type) if pieces(b"", content_type) is not None else None
+    if events is not None:
+        response.stream = _event_stream(library)(events)
+    return response
+
+
+@functools.cache
+def _event_stream(library: Any) -> Callable[[list[bytes]], Any]:
+    class EventStream(library.ByteStream):  # type: ignore[misc]  # whichever of the two libraries it is
+        """A byte stream that gives one event at a time."""
+
+        def __init__(self, events: list[bytes]) -> None:
+            super().__init__(b"".join(events))
+            self._events = events
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield from self._events
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for event in self._events:
+                yield event
+
+    return EventStream
+
+
+def _urllib3_stream(stream: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:
+    @functools.wraps(stream)
+    def events_of(response: Any, amt: int | None = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
+        recorded = response.recorded_response
+        events = pieces(recorded["body"]["string"], header(recorded["headers"], "content-type"))
+        if events is None or response.tell():
+            yield from stream(response, amt, decode_content)
+            return
+        for event in events:
+            left = len(event)
+            while left:
+                piece = response.read(min(left, amt or left))
+                left -= len(piece)
+                yield piece
+
+    return events_of
+
+
+def aiohttp_content(body: bytes, content_type: str | None) -> Any:
+    """What a response of aiohttp reads its body from: a `StreamReader` that gives one event at a time where there are events."""
+    from vcr.stubs import aiohttp_stubs
+
+    events = pieces(body, content_type)
+    return aiohttp_stubs.MockStream(body) if events is None else _aiohttp_events()(events)
+
+
+def _aiohttp_response(build: Callable[..., Any], *arguments: Any) -> Any:
+    response = build(*arguments)
+    response.content = aiohttp_content(response._body, response.headers.get("content-type"))
+    return response
+
+
+@functools.cache
+def _aiohttp_events() -> Callable[[list[bytes]], Any]:
+    import asyncio
+
+    from aiohttp import StreamReader
+    from vcr.stubs import aiohttp_stubs
+
+    class EventStream(StreamReader):
+        """A stream that gives one event at a time to whoever asks for what is there."""
+
+        def __init__(self, events: list[bytes]) -> None:
+            # As in vcrpy's own: no line of the body may be longer than the limit.
+            limit = max(sum(map(len, events)), 2**16)
+            super().__init__(aiohttp_stubs._NoConnection(), limit, loop=asyncio.get_running_loop())
+            for event in events:
+                self.begin_http_chunk_receiving()
+                self.feed_data(event)
+                self.end_http_chunk_receiving()
+            self.feed_eof()
+
+        def _read_nowait(self, n: int) -> bytes:
+            return self._read_nowait_chunk(-1) if n == -1 and self._buffer else super()._read_nowait(n)
+
+    return EventStream

@@ -1,0 +1,127 @@
+//! A body cut into what is kept as it stands and what is kept as the bytes it encodes.
+
+use std::ops::Range;
+
+use base64_simd::{Base64, STANDARD, URL_SAFE};
+use memchr::memmem;
+
+use super::{BASE64, BASE64_URL, MIN_BLOB, MIN_TEXT_BLOB, PLAIN};
+use crate::multipart::FIXED_BOUNDARY;
+
+/// Runs of base64 below this length are left as they are. Every run twice as long has a whole window of it, so only windows are looked at.
+const WINDOW: usize = 256;
+
+/// A piece of a body.
+pub(super) struct Segment<'a> {
+    /// [`PLAIN`], or which base64 the bytes stood there in.
+    pub(super) kind: u8,
+    pub(super) bytes: std::borrow::Cow<'a, [u8]>,
+}
+
+impl<'a> Segment<'a> {
+    fn plain(bytes: &'a [u8]) -> Self {
+        Self { kind: PLAIN, bytes: bytes.into() }
+    }
+
+    /// Whether it is kept on its own. For short text zstd does better with all of it at once; a long one may well be a page that another
+    /// test fetches too.
+    pub(super) fn is_payload(&self) -> bool {
+        let long = self.bytes.len() >= MIN_TEXT_BLOB;
+        long || self.bytes.len() >= MIN_BLOB && (self.kind != PLAIN || std::str::from_utf8(&self.bytes).is_err())
+    }
+}
+
+/// The segments of `body`, in order.
+pub(super) fn segments(body: &[u8]) -> Vec<Segment<'_>> {
+    let mut found = Vec::new();
+    if std::str::from_utf8(body).is_ok() {
+        text(body, &mut found);
+    } else {
+        for part in parts(body) {
+            match std::str::from_utf8(part) {
+                Ok(_) => text(part, &mut found),
+                Err(_) => found.push(Segment::plain(part)),
+            }
+        }
+    }
+    found
+}
+
+/// The payloads of a multipart with the fixed boundary, and what stands between them; any other body whole. Cutting a body loses nothing
+/// wherever it is cut, so nothing is parsed here.
+fn parts(body: &[u8]) -> Vec<&[u8]> {
+    let delimiter = format!("--{FIXED_BOUNDARY}");
+    if !body.starts_with(delimiter.as_bytes()) {
+        return vec![body];
+    }
+    let delimiter = format!("\r\n{delimiter}");
+    let mut found = Vec::new();
+    let mut at = 0;
+    for end in memmem::find_iter(body, delimiter.as_bytes()).chain([body.len()]) {
+        let whole = &body[at..end];
+        let head = memmem::find(whole, b"\r\n\r\n").map_or(0, |blank| blank + 4);
+        found.extend([&whole[..head], &whole[head..]].into_iter().filter(|piece| !piece.is_empty()));
+        at = end;
+    }
+    found
+}
+
+fn text<'a>(body: &'a [u8], found: &mut Vec<Segment<'a>>) {
+    let mut done = 0;
+    let mut at = 0;
+    while let Some(window) = body.get(at..at + WINDOW) {
+        if at < done || !window.iter().fold(true, |all, b| all & is_letter(*b)) {
+            at += WINDOW;
+            continue;
+        }
+        let run = run(body, done, at);
+        at = run.end.max(at + WINDOW);
+        if let Some((kind, bytes, range)) = decoded(body, run) {
+            if done < range.start {
+                found.push(Segment::plain(&body[done..range.start]));
+            }
+            done = range.end;
+            found.push(Segment { kind, bytes: bytes.into() });
+        }
+    }
+    if done < body.len() {
+        found.push(Segment::plain(&body[done..]));
+    }
+}
+
+/// The letters around `at`, and the padding behind them.
+fn run(body: &[u8], from: usize, at: usize) -> Range<usize> {
+    let mut start = at - body[from..at].iter().rev().take_while(|b| is_letter(**b)).count();
+    // The letter of a JSON escape is none of the base64's.
+    if start > from && body[start - 1] == b'\\' {
+        start += 1;
+    }
+    let letters = at + body[at..].iter().take_while(|b| is_letter(**b)).count();
+    let padding = body[letters..].iter().take(2).take_while(|b| **b == b'=').count();
+    start..letters + padding
+}
+
+/// The bytes that a run encodes and the part of it that they stand for.
+fn decoded(body: &[u8], run: Range<usize>) -> Option<(u8, Vec<u8>, Range<usize>)> {
+    let text = &body[run.clone()];
+    let whole = &text[..text.len() / 4 * 4];
+    for (kind, alphabet) in [(BASE64, STANDARD), (BASE64_URL, URL_SAFE)] {
+        if let Some(bytes) = exact(alphabet, whole) {
+            return Some((kind, bytes, run.start..run.start + whole.len()));
+        }
+    }
+    None
+}
+
+fn exact(alphabet: Base64, text: &[u8]) -> Option<Vec<u8>> {
+    let bytes = alphabet.decode_to_vec(text).ok()?;
+    (alphabet.encode_to_string(&bytes).as_bytes() == text).then_some(bytes)
+}
+
+#[inline]
+#[allow(clippy::needless_bitwise_bool, reason = "without branches the loop over it vectorises")]
+const fn is_letter(byte: u8) -> bool {
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = byte.wrapping_sub(b'0') < 10;
+    letter | digit | (byte == b'+') | (byte == b'/') | (byte == b'-') | (byte == b'_')
+}

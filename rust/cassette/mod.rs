@@ -1,0 +1,4 @@
+//! Cassettes as they are kept.
+
+pub mod compact;
+pub mod yaml;

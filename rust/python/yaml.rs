@@ -1,0 +1,207 @@
+//! The events of a cassette file as Python objects, each built once and as what vcrpy makes of it.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::vec::IntoIter;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
+
+use crate::cassette::yaml::{Event, write};
+
+/// Where in a cassette a node stands: bodies are bytes, everything else is what the YAML says.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Root,
+    Interactions,
+    Interaction,
+    Request,
+    Response,
+    ResponseBody,
+    Body,
+    Other,
+}
+
+impl Place {
+    fn under(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Root, "interactions") => Self::Interactions,
+            (Self::Interaction, "request") => Self::Request,
+            (Self::Interaction, "response") => Self::Response,
+            (Self::Response, "body") => Self::ResponseBody,
+            (Self::Request, "body") | (Self::ResponseBody, "string") => Self::Body,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Builds the document, or `None` where an alias stands in another kind of place than what it points to.
+///
+/// `resolve` is asked what a plain scalar is that may be a number, a date or text.
+pub(super) fn build<'py>(
+    py: Python<'py>,
+    events: Vec<Event<'_>>,
+    resolve: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let mut builder = Builder { py, events: events.into_iter(), resolve, anchors: HashMap::new() };
+    builder.node(Place::Root)
+}
+
+struct Builder<'py, 'a, 'b> {
+    py: Python<'py>,
+    events: IntoIter<Event<'a>>,
+    resolve: &'b Bound<'py, PyAny>,
+    /// By number; one inside another is complete before it.
+    anchors: HashMap<usize, (Place, Bound<'py, PyAny>)>,
+}
+
+impl<'py> Builder<'py, '_, '_> {
+    fn node(&mut self, place: Place) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(event) = self.events.next() else { return Ok(None) };
+        let py = self.py;
+        Ok(Some(match event {
+            Event::Map(entries) => return self.mapping(place, entries),
+            Event::Seq(items) => return self.sequence(place, items),
+            Event::Null => py.None().into_bound(py),
+            Event::Bool(value) => PyBool::new(py, value).to_owned().into_any(),
+            Event::Int(value) => PyInt::new(py, value).into_any(),
+            Event::Str(text) if place == Place::Body => PyBytes::new(py, text.as_bytes()).into_any(),
+            Event::Str(text) => PyString::new(py, &text).into_any(),
+            Event::Plain(text) => {
+                let value = self.resolve.call1((&*text,))?;
+                if place == Place::Body && value.is_instance_of::<PyString>() {
+                    PyBytes::new(py, text.as_bytes()).into_any()
+                } else {
+                    value
+                }
+            }
+            Event::Binary(bytes) => PyBytes::new(py, &bytes).into_any(),
+            Event::Anchor(number) => {
+                let node = self.node(place)?;
+                if let Some(node) = &node {
+                    self.anchors.insert(number, (place, node.clone()));
+                }
+                return Ok(node);
+            }
+            Event::Alias(number) => match self.anchors.get(&number) {
+                Some((there, node)) if *there == place => node.clone(),
+                _ => return Ok(None),
+            },
+        }))
+    }
+
+    fn mapping(&mut self, place: Place, entries: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let dict = PyDict::new(self.py);
+        for _ in 0..entries {
+            let Some(event) = self.events.next() else { return Ok(None) };
+            let (key, under) = match &event {
+                // The same few names again and again.
+                Event::Str(name) => (PyString::intern(self.py, name).into_any(), place.under(name)),
+                Event::Int(number) => (PyInt::new(self.py, *number).into_any(), Place::Other),
+                _ => return Ok(None),
+            };
+            let Some(value) = self.node(under)? else { return Ok(None) };
+            dict.set_item(key, value)?;
+        }
+        Ok(Some(dict.into_any()))
+    }
+
+    fn sequence(&mut self, place: Place, items: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let inside = if place == Place::Interactions { Place::Interaction } else { Place::Other };
+        let list = PyList::empty(self.py);
+        for _ in 0..items {
+            let Some(item) = self.node(inside)? else { return Ok(None) };
+            list.append(item)?;
+        }
+        Ok(Some(list.into_any()))
+    }
+}
+
+/// Writes the document that `tree` is; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and dicts,
+/// lists and tuples of these.
+pub(super) fn dump(tree: &Bound<'_, PyDict>) -> Option<String> {
+    let mut out = String::new();
+    mapping(&mut out, tree, Place::Root, 0, true)?;
+    out.push('\n');
+    Some(out)
+}
+
+/// How deep the trees go that are written here; deeper ones would have to be made on purpose.
+const MAX_INDENT: usize = 100;
+
+fn value(out: &mut String, value: &Bound<'_, PyAny>, place: Place, indent: usize) -> Option<()> {
+    if indent > MAX_INDENT {
+        return None;
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        out.push(' ');
+        write::text(out, text.to_str().ok()?, indent);
+    } else if let Ok(bytes) = value.cast::<PyBytes>() {
+        out.push(' ');
+        match std::str::from_utf8(bytes.as_bytes()) {
+            Ok(text) if place == Place::Body => write::text(out, text, indent),
+            _ => write::binary(out, bytes.as_bytes(), indent),
+        }
+    } else if value.is_none() {
+        out.push_str(" null");
+    } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+        out.push_str(if truth.is_true() { " true" } else { " false" });
+    } else if value.is_exact_instance_of::<PyInt>() {
+        write!(out, " {}", value.extract::<i64>().ok()?).ok()?;
+    } else if let Ok(dict) = value.cast::<PyDict>() {
+        if dict.is_empty() {
+            out.push_str(" {}");
+        } else {
+            mapping(out, dict, place, indent + 2, false)?;
+        }
+    } else if let Ok(list) = value.cast::<PyList>() {
+        items(out, list.iter(), list.len(), place, indent)?;
+    } else if let Ok(list) = value.cast::<PyTuple>() {
+        items(out, list.iter(), list.len(), place, indent)?;
+    } else {
+        return None;
+    }
+    Some(())
+}
+
+/// A mapping at `indent`; its first key stands where the line is now, if it is `inline`.
+fn mapping(out: &mut String, dict: &Bound<'_, PyDict>, place: Place, indent: usize, inline: bool) -> Option<()> {
+    for (number, (key, entry)) in dict.iter().enumerate() {
+        if number > 0 || !inline {
+            write::next_line(out, indent);
+        }
+        let key = key.cast::<PyString>().ok()?;
+        let key = key.to_str().ok()?;
+        write::key(out, key).then_some(())?;
+        value(out, &entry, place.under(key), indent)?;
+    }
+    Some(())
+}
+
+/// The items of a list in the column of its key.
+fn items<'py>(
+    out: &mut String,
+    list: impl Iterator<Item = Bound<'py, PyAny>>,
+    len: usize,
+    place: Place,
+    indent: usize,
+) -> Option<()> {
+    let inside = if place == Place::Interactions { Place::Interaction } else { Place::Other };
+    if len == 0 {
+        out.push_str(" []");
+    }
+    for item in list {
+        write::next_line(out, indent);
+        out.push('-');
+        match item.cast::<PyDict>() {
+            Ok(dict) if !dict.is_empty() => {
+                out.push(' ');
+                mapping(out, dict, inside, indent + 2, true)?;
+            }
+            // A list within a list has no place in a cassette.
+            _ if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() => return None,
+            _ => value(out, &item, inside, indent)?,
+        }
+    }
+    Some(())
+}

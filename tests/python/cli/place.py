@@ -1,0 +1,80 @@
+"""A project with a store, what is put into it, and the commands run in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+from llm_vcr.cli import main
+from llm_vcr.stores.base import CassetteRecord, Episode, Store
+
+HELLO = "tests/cassettes/test_chat/test_hello.yaml"
+STREAM = "tests/cassettes/test_chat/test_stream.yaml"
+IMAGE = "tests/cassettes/test_images/test_edit.yaml"
+
+
+def episode(prompt: str = "hi", *, answer: Any = "hello", model: str = "gpt-4o", uri: str = "https://api.openai.com/v1/chat/completions",
+            headers: dict[str, list[str]] | None = None, body: bytes | None = None, answer_body: bytes | None = None,
+            answer_type: str = "application/json", status: int = 200) -> Episode:  # fmt: skip
+    asked = body if body is not None else json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}]}).encode()
+    told = {
+        "model": model,
+        "choices": [{"message": {"role": "assistant", "content": answer}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100},
+    }
+    return Episode(
+        {"method": "POST", "uri": uri, "headers": {"content-type": ["application/json"], **(headers or {})}, "body": asked},
+        {
+            "status": {"code": status, "message": "OK"},
+            "headers": {"content-type": [answer_type]},
+            "body": {"string": answer_body if answer_body is not None else json.dumps(told).encode()},
+        },
+    )
+
+
+SSE = (
+    b'data: {"id":"1","model":"gpt-4o","choices":[{"delta":{"content":"one"}}]}\n\n'
+    b'data: {"id":"1","model":"gpt-4o","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":100}}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
+@dataclasses.dataclass
+class Place:
+    """A project, its store, and the commands run in it."""
+
+    root: Path
+    url: str
+    store: Store
+
+    def put(self, cassette_id: str, *episodes: Episode, recorded_at: datetime | None = None, ttl: float = math.inf) -> None:
+        self.store.merge(
+            cassette_id, CassetteRecord(episodes, recorded_at=recorded_at or datetime.now(UTC), ttl=ttl), ttl=ttl, keep=math.inf
+        )
+
+    def run(self, *arguments: str, input: str | None = None) -> Result:
+        return CliRunner().invoke(main, [*arguments, "--store", self.url], input=input, catch_exceptions=False)
+
+    def json(self, *arguments: str, status: int = 0, input: str | None = None) -> Any:
+        result = self.run(*arguments, "--json", input=input)
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout)
+
+    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "llm_vcr.cli", *arguments], cwd=self.root, capture_output=True, text=True, encoding="utf-8",
+            env={**os.environ, "PYTHONUTF8": "1"}, check=False, timeout=120,
+        )  # fmt: skip
+
+    def load(self, cassette_id: str) -> CassetteRecord:
+        record = self.store.load(cassette_id)
+        assert record is not None
+        return record

@@ -1,0 +1,242 @@
+"""A run with its cassettes in Redis: freshness, faults, and what a user is told."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from llm_vcr.stores import open_store
+from llm_vcr.stores import redis as redis_store
+from llm_vcr.stores.packed import HEADER, Stamps
+from llm_vcr.stores.redis import RedisStore
+
+from tests.python.plugin.conftest import Run, Suite
+from tests.redis_server import RedisServer
+
+DOCS = Path(__file__).parents[3] / "docs" / "guide" / "store.md"
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as made:
+        yield made
+
+
+@pytest.fixture
+def shared(suite: Suite, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """The inner suite, with its store in Redis."""
+    monkeypatch.setattr(redis_store, "PAUSES", (0.02,))
+    # What goes wrong is to be seen on the screen, not to fail the inner test by itself.
+    suite.ini(filterwarnings=None)
+    suite.ini(llm_vcr_store=f"{server.url}?socket_timeout=0.5")
+    suite.write(source="def test_it():\n    assert ask('hello')\n")
+    return suite
+
+
+def store(suite: Suite, server: RedisServer) -> RedisStore:
+    found = open_store(server.url, root=suite.path)
+    assert isinstance(found, RedisStore)
+    return found
+
+
+def age(suite: Suite, server: RedisServer, hours: float) -> None:
+    """Let everything be recorded so long ago."""
+    client = server.client()
+    for key in client.keys("llm-vcr:cassette:*"):
+        for field, value in client.hgetall(key).items():
+            if field != b"meta":
+                stamps = Stamps.unpack(value)
+                older = [one - int(hours * 3600) for one in (stamps.fresh_until, stamps.keep_until, stamps.played)]
+                client.hset(key, field, Stamps(*older, stamps.order).pack() + value[HEADER:])
+
+
+def episodes(server: RedisServer) -> int:
+    client = server.client()
+    return sum(field != b"meta" for key in client.keys("llm-vcr:cassette:*") for field in client.hkeys(key))
+
+
+def test_recorded_once_and_replayed(shared: Suite, server: RedisServer) -> None:
+    assert shared.run().passed(1).words() == {"test_it": "MISS:RECORDED"}
+    again = shared.run().passed(1)
+    assert again.words() == {"test_it": "HIT"}
+    assert again.live == 0
+    assert shared.cassettes() == []
+    assert server.client().keys("llm-vcr:lease:*") == []
+    (key,) = server.client().keys("*")
+    assert key == b"llm-vcr:cassette:default/cassettes/test_it/test_it.yaml"
+
+
+def test_on_ci_a_shared_store_records_too(shared: Suite, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert shared.run().words() == {"test_it": "MISS:RECORDED"}
+
+
+def test_a_stale_answer_is_recorded_anew(shared: Suite, server: RedisServer) -> None:
+    shared.run()
+    age(shared, server, 30)
+    again = shared.run().passed(1)
+    assert (again.words(), again.live) == ({"test_it": "MISS:RECORDED"}, 1)
+    assert shared.run().words() == {"test_it": "HIT"}
+    assert episodes(server) == 1
+
+
+def test_a_stale_answer_can_be_served(shared: Suite, server: RedisServer) -> None:
+    shared.run()
+    age(shared, server, 30)
+    for options in (["--llm-vcr-stale=serve"], ["--record-mode=none"]):
+        again = shared.run(*options).passed(1)
+        assert (again.words(), again.live) == ({"test_it": "HIT:STALE"}, 0)
+    age(shared, server, 8 * 24)
+    assert shared.run("--llm-vcr-stale=serve").words() == {"test_it": "MISS:RECORDED"}, "Redis has forgotten it by then"
+
+
+@pytest.mark.parametrize(("ttl", "seconds"), [("1h", 3600), ("inf", None), ("2d", 2 * 86400)])
+def test_a_marker_says_how_long_an_answer_is_fresh(shared: Suite, server: RedisServer, ttl: str, seconds: int | None) -> None:
+    shared.write(source=f"@pytest.mark.llm_vcr(ttl={ttl!r})\ndef test_it():\n    assert ask('hello')\n")
+    shared.run().passed(1)
+    (key,) = server.client().keys("llm-vcr:cassette:*")
+    assert server.client().ttl(key) == (-1 if seconds is None else pytest.approx(7 * seconds, abs=60))
+    age(shared, server, 24 * 365 if seconds is None else 0.5 * seconds / 3600)
+    assert shared.run().words() == {"test_it": "HIT"}
+
+
+def test_rewrite_replaces_a_fresh_answer_only_if_the_test_passes(shared: Suite, server: RedisServer) -> None:
+    shared.run()
+    shared.write(source="def test_it():\n    ask('hello')\n    assert os.environ.get('BROKEN') is None\n")
+    (key,) = server.client().keys("llm-vcr:cassette:*")
+    before = server.client().hgetall(key)
+    os.environ["BROKEN"] = "1"
+    try:
+        shared.run("--record-mode=rewrite").passed(0, failed=1)
+    finally:
+        del os.environ["BROKEN"]
+    assert server.client().hgetall(key) == before
+    assert shared.run("--record-mode=rewrite").passed(1).live == 1
+    assert server.client().hgetall(key) != before
+    assert episodes(server) == 1
+
+
+def test_no_two_tests_share_a_key(shared: Suite, server: RedisServer) -> None:
+    names = ["a/b", "a:b", "a b", "a*b?", "[x]", "..", "ü✓", "a\\b", "x" * 300, "x" * 299 + "y"]
+    shared.write(source=f"@pytest.mark.parametrize('name', {names!r})\ndef test_it(name):\n    assert ask(name)\n")
+    assert shared.run().passed(len(names)).live == len(names)
+    assert len(server.client().keys("llm-vcr:cassette:*")) == len(names)
+    assert shared.run().passed(len(names)).live == 0
+
+
+def test_under_block_network_the_store_is_still_reached(shared: Suite) -> None:
+    shared.run()
+    assert shared.run("--block-network", "--record-mode=none").passed(1).words() == {"test_it": "HIT"}
+
+
+def test_a_store_that_is_nearly_full_is_told(shared: Suite, server: RedisServer) -> None:
+    assert "of its memory" not in shared.run().text
+    server.client().config_set("maxmemory", int(server.client().info("memory")["used_memory"] * 1.05))
+    assert re.search(r"warning: the store has used 9\d% of its memory: flush it", shared.run().text)
+
+
+def test_workers_share_it(shared: Suite, server: RedisServer) -> None:
+    shared.write(source="@pytest.mark.parametrize('n', range(6))\ndef test_it(n):\n    assert ask(f'number {n}')\n")
+    assert shared.run("-n", "2", subprocess=True).passed(6).live == 6
+    assert shared.run("-n", "2", subprocess=True).passed(6).live == 0
+
+
+def test_fail_stops_workers_too(shared: Suite, server: RedisServer) -> None:
+    server.kill()
+    run = shared.run("-n", "2", "--llm-vcr-on-outage=fail", subprocess=True)
+    assert (run.code != 0, run.live) == (True, 0)
+    assert "llm_vcr_on_outage = fail" in run.text
+
+
+# --- the table of faults in the docs
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    strike: Callable[[RedisServer], None]
+    options: tuple[str, ...] = ()
+    first_asked: bool = False
+    """What the test asks has been recorded before the fault."""
+
+
+def _full(server: RedisServer) -> None:
+    server.client().config_set("maxmemory", server.client().info("memory")["used_memory"])
+
+
+def _damage(server: RedisServer) -> None:
+    client = server.client()
+    (key,) = client.keys("llm-vcr:cassette:*")
+    (field,) = (one for one in client.hkeys(key) if one != b"meta")
+    client.hset(key, field, client.hget(key, field)[:40])
+
+
+def _newer(server: RedisServer) -> None:
+    client = server.client()
+    (key,) = client.keys("llm-vcr:cassette:*")
+    (field,) = (one for one in client.hkeys(key) if one != b"meta")
+    client.hset(key, field, b"\x63" + client.hget(key, field)[1:])
+
+
+FAULTS = (
+    Fault("stopped", RedisServer.kill, (), True),
+    Fault("stopped, `mirror`", RedisServer.kill, ("--llm-vcr-mirror=mirror",), True),
+    Fault("stopped, `mirror`, not recorded yet", RedisServer.kill, ("--llm-vcr-mirror=mirror",)),
+    Fault("stopped, `fail`", RedisServer.kill, ("--llm-vcr-on-outage=fail",), True),
+    Fault("does not answer", RedisServer.freeze, (), True),
+    Fault("does not answer, `fail`", RedisServer.freeze, ("--llm-vcr-on-outage=fail",), True),
+    Fault("wants a password", lambda server: server.client().config_set("requirepass", "secret") and None, (), True),
+    Fault("full (`maxmemory`)", _full),
+    Fault("full, `mirror`", _full, ("--llm-vcr-mirror=mirror",)),
+    Fault("a read-only replica", lambda server: server.client().replicaof("127.0.0.1", "1") and None),
+    Fault("a read-only replica, asked for what it has", lambda server: server.client().replicaof("127.0.0.1", "1") and None, (), True),
+    Fault("a damaged episode", _damage, (), True),
+    Fault("an episode of a later version", _newer, (), True),
+)
+
+
+def _row(fault: Fault, run: Run, kept: int | None) -> str:
+    said = [line.strip() for line in run.text.splitlines() if "cannot be used" in line or "passed over" in line]
+    line = next((one for one in said if one.startswith("warning:")), said[0] if said else "–")
+    line = re.sub(r"^.*?(?=cassettes/test_it/test_it.yaml was not saved|the store redis|llm-vcr:cassette)", "", line)
+    line = re.sub(r"\s*!+\s*(_pytest\.outcomes\.)?Exit.*|\s*!+$", "", line)
+    line = re.sub(r"redis://\S+", "redis://…", line)
+    line = re.sub(r"[0-9a-f]{64}", "…", line)
+    line = re.sub(r"Error \d+ connecting to 127\.0\.0\.1:\d+\. (Connection refused)\.", r"\1", line)
+    line = re.sub(r"the mirror /\S+", "the mirror", line).replace("cassettes/test_it/test_it.yaml", "CASSETTE")
+    line = re.sub(r"\s+", " ", line).replace("|", "\\|")
+    verdict = next(iter(run.words().values()), "–")
+    return f"| {fault.name} | {run.code} | `{verdict}` | {run.live} | {'–' if kept is None else kept} | {line} |"
+
+
+HEAD = "| fault | exit status | verdict | live calls | episodes kept | message |\n|---|---|---|---|---|---|\n"
+
+
+def test_the_table_of_faults_in_the_docs_is_what_happens(shared: Suite, server: RedisServer) -> None:
+    rows = []
+    for number, fault in enumerate(FAULTS):
+        with RedisServer() as own:
+            shared.ini(llm_vcr_store=f"{own.url}?socket_timeout=0.5")
+            shared.write(source=f"def test_it():\n    assert ask('fault {number}')\n")
+            if fault.first_asked:
+                shared.run(*fault.options).passed(1)
+                if "mirror" in str(fault.options):
+                    shared.run(*fault.options).passed(1)
+            fault.strike(own)
+            run = shared.run(*fault.options)
+            own.thaw() if fault.strike is RedisServer.freeze else None
+            kept: int | None = None
+            if fault.strike is not RedisServer.kill:
+                with own.client(password="secret") if "password" in fault.name else own.client() as client:
+                    kept = sum(len(client.hkeys(key)) - 1 for key in client.keys("llm-vcr:cassette:*"))
+            rows.append(_row(fault, run, kept))
+    table = HEAD + "\n".join(rows) + "\n"
+    text = DOCS.read_text("utf-8")
+    if os.environ.get("WRITE_DOCS"):
+        text = re.sub(r"(?s)(<!-- faults -->\n).*?(<!-- end -->)", lambda found: found[1] + table + found[2], text)
+        DOCS.write_text(text, "utf-8")
+    assert table in text, "docs/guide/store.md has another table: run this test with WRITE_DOCS=1"

@@ -1,0 +1,56 @@
+"""A redis-server for the tests of this folder, and episodes to keep in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from llm_vcr.stores.base import CassetteRecord, Episode
+from llm_vcr.stores.redis import RedisStore
+
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(redis_server: RedisServer) -> RedisServer:
+    """The shared one, empty."""
+    redis_server.client().flushall()
+    return redis_server
+
+
+@pytest.fixture
+def store(server: RedisServer) -> Iterator[RedisStore]:
+    made = RedisStore(server.url, project="p")
+    yield made
+    made.close()
+
+
+def episode(number: int = 0, *, answer: bytes | str = b"", body: bytes | None = b"", **more: Any) -> Episode:
+    request = {
+        "method": "POST",
+        "uri": "https://api.example.com/v1/chat",
+        "headers": {"content-type": ["application/json"]},
+        "body": body if body != b"" else b'{"n": %d}' % number,
+    }
+    response = {
+        "status": {"code": 200, "message": "OK"},
+        "headers": {"Content-Type": ["application/json"]},
+        "body": {"string": answer or b'{"answer": %d}' % number},
+        **more,
+    }
+    return Episode(request, response)
+
+
+def record(*numbers: int, **more: Any) -> CassetteRecord:
+    return CassetteRecord(tuple(episode(number) for number in numbers), **more)
+
+
+def answers(found: CassetteRecord | None) -> list[bytes]:
+    return [one.response["body"]["string"] for one in found.episodes] if found is not None else []
