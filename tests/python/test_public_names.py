@@ -22,7 +22,7 @@ PROMISED = {
     "install": "(vcr: 'vcrpy.VCR', settings: 'Settings | None' = None, *, policy: 'Policy | None' = None) -> 'vcrpy.VCR'",
     "key_fingerprint": "(headers: 'Mapping[str, object]') -> 'str'",
     "materialize": "(body: 'object') -> 'bytes'",
-    "open_store": "(url: 'str') -> 'Store'",
+    "open_store": "(url: 'str', settings: 'Settings | None' = None, *, root: 'str | os.PathLike[str] | None' = None) -> 'Store'",
     "rewrite_multipart": "(body: 'object', content_type: 'str | bytes') -> 'Rewritten'",
     "shrink_media": "(body: 'object', content_type: 'str | bytes | None' = None) -> 'bytes'",
     "vcr_config": "(**overrides: 'Any') -> 'dict[str, Any]'",
@@ -31,7 +31,7 @@ PROMISED = {
 
 CLASSES = {
     *("CassetteFileError", "ConfigError", "ConsumedBodyWarning", "LiveCallRefusedError", "LlmVcrError", "LlmVcrWarning"),
-    *("NotSavedWarning", "UnsupportedBodyError"),
+    *("NotSavedWarning", "StoreUnavailableError", "StoreWarning", "UnsupportedBodyError"),
     *("Mismatch", "Persister", "Rewritten"),
 }
 
@@ -104,6 +104,8 @@ def all_errors() -> list[BaseException]:
         llm_vcr.LlmVcrWarning("text"),
         llm_vcr.ConsumedBodyWarning("text"),
         llm_vcr.NotSavedWarning("text"),
+        llm_vcr.StoreUnavailableError("redis://h", "reason"),
+        llm_vcr.StoreWarning("text"),
     ]
 
 
