@@ -10,10 +10,10 @@ RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stock test test-rust test-python lint format fuzz bench wheel clean
+.PHONY: help demo demo-stock test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz bench wheel clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-19s %s\n", $$1, $$2 }'
 
 demo: build $(STAMPS)/demo  ## record the example suite, stop the provider, replay it
 	$(BIN)/python examples/demo.py
@@ -28,6 +28,23 @@ test-rust:  ## the core's tests; they need no Python
 
 test-python: build $(STAMPS)/test  ## the Python tests, in parallel
 	$(BIN)/python -m pytest -n $(XDIST)
+
+test-clients: build $(STAMPS)/clients  ## every real client, at the locked versions: record, close the port, replay
+	$(BIN)/python -m pytest -n $(XDIST) tests/clients
+
+test-clients-newest: build $(STAMPS)/test  ## the same with the newest versions
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --group clients
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps litellm
+	rm -f $(STAMPS)/clients
+	$(BIN)/python -m pytest -n $(XDIST) tests/clients
+
+clients-table: build $(STAMPS)/clients  ## the clients' table of README.md and docs/guide/clients.md, stock vcrpy beside ours
+	$(BIN)/python -m tests.clients --documents
+
+clients-lock: build  ## lock the versions of test-clients to the newest ones
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager --group clients
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps litellm
+	$(BIN)/python -m tests.clients.lock > tests/clients/requirements.lock
 
 lint: build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/components  ## formats, lints and types of both languages
 	$(CARGO) fmt --check
@@ -71,6 +88,11 @@ $(STAMPS)/venv:
 
 $(STAMPS)/build $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+# The lock is complete, so nothing has to be resolved; litellm's own pins could not be.
+$(STAMPS)/clients: tests/clients/requirements.lock $(STAMPS)/test
+	$(BIN)/python -m pip install --quiet --no-deps -r $<
 	@touch $@
 
 # An older extension of another kind of build would be imported in place of the new one.

@@ -110,6 +110,9 @@ def read_yaml(data: bytes, resolve: Callable[[str], Any]) -> Any:
     ``resolve`` is asked about plain scalars that may be numbers or dates.
     """
 
+def write_yaml(tree: dict[str, Any]) -> bytes | None:
+    """The text of a cassette file, its bodies as text where they are UTF-8; ``None`` for a tree that holds more than cassettes do."""
+
 def sha256_hex(body: bytes) -> str:
     """64 hex digits: the plain SHA-256."""
 

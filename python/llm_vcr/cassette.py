@@ -23,10 +23,12 @@ from vcr.errors import UnhandledHTTPRequestError
 from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
+from vcr.request import HeadersDict
 
-from llm_vcr import _core
+from llm_vcr import _core, patches
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
+from llm_vcr.matchers import SESSION
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
@@ -133,8 +135,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
         self._base: CassetteRecord | None = None
-        self._user_filter = self._before_record_request
         self._flight: Flight | None = None
+        self._filters_requests = arguments.get("before_record_request") is not None
+        self._filters_responses = arguments.get("before_record_response") is not None
 
     def _compares_bodies(self) -> bool:
         matchers = self.policy.filters.matchers
@@ -160,6 +163,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
+        patches.narrow(made)
         if made.policy.on_open is not None:
             made.policy.on_open(made)
         return made
@@ -193,7 +197,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             stored = Request.of(kept[0])
             stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
-            self.data.append((self._filtered(stored) or stored, self._before_record_response(copy.copy(kept[1])) or kept[1]))
+            response = (self._before_record_response(copy.copy(kept[1])) or kept[1]) if self._filters_responses else kept[1]
+            self.data.append((self._filtered(stored) or stored, response))
         self._loaded_count = len(self.data)
         return left_out
 
@@ -224,25 +229,37 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def filter_request(self, request: Any) -> Request | None:
         """The request as it is compared and kept, or ``None`` for one that is none of the cassette's business. Computed once."""
-        seen = (request._body if hasattr(request, "_body") else None, request.uri, request.method, tuple(request.headers.items()))
+        headers = request.headers
+        seen = (
+            request._body if hasattr(request, "_body") else None,
+            request.uri,
+            request.method,
+            tuple(headers._store.values() if isinstance(headers, HeadersDict) else headers.items()),
+        )
         cached = getattr(request, "_llm_vcr_prepared", None)
         if cached is not None and cached[0] is self and cached[1][0] is seen[0] and cached[1][1:] == seen[1:]:
             prepared: Request | None = cached[2]
             return prepared
-        if self.policy.providers_only and self.policy.settings.record_hosts == "providers" and not self.policy.filters.is_provider(request):
-            prepared = None
-        else:
-            prepared = self._filtered(self.policy.filters.prepare(request))
+        prepared = self._filtered(self.policy.filters.prepare(request)) if self._is_ours(request) else None
         request._llm_vcr_prepared = (self, seen, prepared)
         return prepared
 
+    def _is_ours(self, request: Any) -> bool:
+        """Whether a request is the cassette's business."""
+        policy = self.policy
+        return not policy.providers_only or policy.settings.record_hosts != "providers" or policy.filters.is_provider(request)
+
     def _filtered(self, request: Request) -> Request | None:
         """A prepared request after the user's own filters."""
-        filtered = self._user_filter(request)
+        if not self._filters_requests:
+            return request
+        filtered = self._before_record_request(request)
         return None if filtered is None else Request.of(filtered)
 
     def can_play_response_for(self, request: Any) -> bool:
         """Whether the cassette has the answer. If so it is this request's from now on, whoever asks meanwhile."""
+        if self._has_at_first_sight(request):
+            return True
         prepared = self.filter_request(request)
         if prepared is None:
             return False
@@ -261,6 +278,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return False
             request._llm_vcr_turn = _Refusal(refusal_answer(refused))
             return True
+
+    def _has_at_first_sight(self, request: Any) -> bool:
+        """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
+        if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_ours(request):
+            return False
+        probe = self.policy.filters.probe(request)
+        with self._lock:
+            if getattr(request, "_llm_vcr_turn", None) is not None:
+                return True
+            turn = self._find(probe, passes=(False,))
+            if turn is not None:
+                self._reserved.add(turn.index)
+                request._llm_vcr_turn = turn
+        return turn is not None
 
     def _missed(self, prepared: Request) -> str | None:
         """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
@@ -294,9 +325,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def play_response(self, request: Any) -> Any:
         """The answer that `can_play_response_for` promised this request, or the next one for it."""
-        prepared = self.filter_request(request)
+        turn = getattr(request, "_llm_vcr_turn", None)
+        prepared = self.filter_request(request) if turn is None else None
         with self._lock:
-            turn = getattr(request, "_llm_vcr_turn", None) or (self._find(prepared) if prepared is not None else None)
+            turn = turn or (self._find(prepared) if prepared is not None else None)
             if turn is None:
                 raise UnhandledHTTPRequestError(
                     f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
@@ -322,6 +354,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         with self._lock:
             return prepared is not None and self._find(prepared) is not None
 
+    def rewind(self) -> None:
+        """Play all of it again."""
+        with self._lock:
+            super().rewind()
+            self._reserved.clear()
+
     def _responses(self, request: Any) -> Iterator[tuple[int, Any]]:
         """All episodes that match, exact ones first, each group in recorded order."""
         prepared = self.filter_request(request)
@@ -333,11 +371,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         for index in matching:
             yield index, self.data[index][1]
 
-    def _find(self, prepared: Request) -> _Turn | None:
+    def _find(self, prepared: Request, passes: tuple[bool, ...] = (False, True)) -> _Turn | None:
         """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
         if self.record_mode == RecordMode.ALL or not (self.rewound or self._loaded_count) or prepared.unsupported:
             return None
-        for masked in (False, True):
+        for masked in passes:
             loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
             fresh = next((one for one in loaded if one not in self._reserved), None)
             if fresh is not None:
@@ -427,17 +465,17 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _save(self, force: bool = False) -> None:
         """Store what was recorded, if the gate is open. It never raises: vcrpy saves before it un-patches."""
-        self._drop_dangling_redirects()
-        if isinstance(self._persister, Persister):
-            self._persister.note_played(self._path, self._played_keys())
-        if not (force or self.dirty or self.drop_unused_requests):
-            return
-        if self.gate is not None:
-            # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
-            self.dirty = False
-            return
         failures = len(getattr(self._persister, "failures", ()))
         try:
+            self._drop_dangling_redirects()
+            if isinstance(self._persister, Persister):
+                self._persister.note_played(self._path, self._played_keys())
+            if not (force or self.dirty or self.drop_unused_requests):
+                return
+            if self.gate is not None:
+                # Neither the new answers nor the knowledge of what went unplayed is worth anything after a failure.
+                self.dirty = False
+                return
             super()._save(force)
         except Exception as error:  # noqa: BLE001 - whatever it is, vcrpy must go on and un-patch
             self.refused_to_keep.append(f"not saved: {type(error).__name__}: {error}")
@@ -458,21 +496,24 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         return list(self.data[self._loaded_count :])
 
     def _drop_dangling_redirects(self) -> None:
-        """A redirect is kept only if it leads to an answer that is."""
-        while True:
-            answered = {_without_fragment(request.uri) for request, _ in self.data}
-            dangling = [
-                number
-                for number in range(self._loaded_count, len(self.data))
-                if (target := _redirect(*self.data[number])) is not None and target not in answered
-            ]
-            if not dangling:
-                return
-            for number in reversed(dangling):
-                del self.data[number]
-                self.counts.recorded -= 1
-                self.refused_to_keep.append("a redirect whose target was not kept")
-            self._index.clear()
+        """A redirect is kept only if it leads, over others or not, to an answer that is."""
+        targets = [_redirect(request, response) for request, response in self.data]
+        leads = {_without_fragment(request.uri) for (request, _), target in zip(self.data, targets, strict=True) if target is None}
+        while more := {
+            uri
+            for (request, _), target in zip(self.data, targets, strict=True)
+            if target in leads and (uri := _without_fragment(request.uri)) not in leads
+        }:
+            leads |= more
+        dangling = [number for number in range(self._loaded_count, len(self.data)) if not leads.issuperset({targets[number]} - {None})]
+        if not dangling:
+            return
+        for number in reversed(dangling):
+            del self.data[number]
+            self.counts.recorded -= 1
+            self.refused_to_keep.append("a redirect whose target was not kept")
+        self.dirty = len(self.data) > self._loaded_count or bool(self._metadata)
+        self._index.clear()
 
 
 @dataclass(frozen=True)
@@ -511,7 +552,12 @@ def _redirect(request: Any, response: Any) -> str | None:
     if code is None or not 300 <= code < 400:
         return None
     location = header(response.get("headers"), "location")
-    return _without_fragment(urljoin(request.uri, location)) if location else None
+    if not location:
+        return None
+    try:
+        return _without_fragment(urljoin(request.uri, location))
+    except ValueError:  # half an IPv6 address
+        return location
 
 
 _EXPLAINED = 3
@@ -559,13 +605,19 @@ class _Index:
         self._matchers = matchers
         self._keys = [_KEYS[one] for one in match_on if one in _KEYS]
         self._by_body = matchers.body in match_on
-        self._by_key = matchers.key in match_on
+        self._by_key = matchers.key in match_on and filters.settings.credential != "ignore"
         self._others = [one for one in match_on if one not in _KEYS and one not in (matchers.body, matchers.key)]
+        self._place_at: dict[tuple[Any, str], Any] = {}
         self.clear()
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether there are matchers that look at a request by themselves."""
+        return bool(self._others)
 
     def clear(self) -> None:
         """Forget everything; it is built again when next asked."""
-        self._size = 0
+        self._traits: list[tuple[str, str | None]] = []
         self._exact: dict[Any, list[int]] = {}
         self._places: dict[Any, list[int]] = {}
         self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
@@ -581,18 +633,21 @@ class _Index:
             candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
         else:
             candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
-        return [one for one in candidates if self._agrees(request, data[one][0])]
+        if not candidates:
+            return []
+        traits = self._traits_of(request)
+        return [one for one in candidates if self._agrees(traits, self._traits[one], request, data[one][0])]
 
     def _extend(self, data: list[tuple[Any, Any]]) -> None:
-        for number in range(self._size, len(data)):
+        for number in range(len(self._traits), len(data)):
             stored = data[number][0]
+            self._traits.append(self._traits_of(stored))
             if getattr(stored, "unsupported", None):
                 continue
             place = self._place(stored)
             self._places.setdefault(place, []).append(number)
             if self._by_body:
                 self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
-        self._size = len(data)
 
     def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
         """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
@@ -603,13 +658,24 @@ class _Index:
         self._masked[place] = (len(numbers), prints)
         return prints
 
-    def _place(self, request: Any) -> tuple[Any, ...]:
-        return tuple(key(request) for key in self._keys)
+    def _place(self, request: Any) -> Any:
+        spelling = (request.method, request.uri)
+        place = self._place_at.get(spelling)
+        if place is None:
+            place = self._place_at[spelling] = tuple(key(request) for key in self._keys)
+        return place
 
-    def _agrees(self, request: Request, stored: Any) -> bool:
+    def _traits_of(self, request: Any) -> tuple[str, str | None]:
+        """Media type and whose key: where one of two requests does not tell, they do not differ in it."""
+        return (
+            self._matchers.media_type(request) if self._by_body else "",
+            self._matchers.role(request) if self._by_key else None,
+        )
+
+    def _agrees(self, mine: tuple[str, str | None], theirs: tuple[str, str | None], request: Request, stored: Any) -> bool:
         """What cannot be looked up: wildcards, and matchers of the user's."""
-        if self._by_body and not self._matchers.same_type(request, stored):
+        if mine[0] and theirs[0] and mine[0] != theirs[0]:
             return False
-        if self._by_key and not self._matchers.same_key(request, stored):
+        if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
             return False
         return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)

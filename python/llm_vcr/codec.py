@@ -77,17 +77,42 @@ def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
     """The text of ``record``, with vcrpy's ``serializer`` if it is not the YAML one."""
     from vcr.serializers import yamlserializer
 
-    data: dict[str, Any] = {"version": FORMAT_VERSION, "recorded_by": WRITER}
+    data = _tree(record)
     data["interactions"] = [{"request": _request_out(one.request), "response": _response_out(one.response)} for one in record.episodes]
-    if record.metadata:
-        data["metadata"] = dict(record.metadata)
-    if record.ttl != math.inf:
-        data["ttl_seconds"] = record.ttl
-    # Always there, always last: a file without it was cut off.
-    data["recorded_at"] = None if record.recorded_at is None else record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     if serializer is not None and serializer is not yamlserializer:
         return serializer.serialize(data)
     return str(yaml.dump(data, Dumper=_CassetteDumper, sort_keys=False, allow_unicode=True, width=2**30))
+
+
+def write(record: CassetteRecord, serializer: Serializer | None = None) -> bytes:
+    """What stands in the file of ``record``: written by the core, or by `encode` where it holds what only PyYAML can write."""
+    from vcr.serializers import yamlserializer
+
+    if serializer is None or serializer is yamlserializer:
+        data = _tree(record)
+        data["interactions"] = [
+            {"request": _in_order(one.request, _REQUEST), "response": _in_order(one.response, _RESPONSE)} for one in record.episodes
+        ]
+        written = _core.write_yaml(data)
+        if written is not None:
+            return written
+    return encode(record, serializer).encode("utf-8", "surrogatepass")
+
+
+def _tree(record: CassetteRecord) -> dict[str, Any]:
+    """The top level of a cassette file, in the order in which it is written."""
+    tree: dict[str, Any] = {"version": FORMAT_VERSION, "recorded_by": WRITER, "interactions": []}
+    if record.metadata:
+        tree["metadata"] = dict(record.metadata)
+    if record.ttl != math.inf:
+        tree["ttl_seconds"] = record.ttl
+    if record.recorded_at is not None:
+        tree["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    return tree
+
+
+def _in_order(part: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part[key] for key in [*(key for key in first if key in part), *(key for key in part if key not in first)]}
 
 
 def _request_out(request: Mapping[str, Any]) -> dict[str, Any]:

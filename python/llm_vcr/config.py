@@ -158,6 +158,7 @@ class Settings:
     mask: tuple[str, ...] = ()
     credential: Credential = "role"
     placeholder_keys: tuple[str, ...] = ()
+    pin_boundary: bool = False
     supply_keys: bool = True
     status: tuple[int, ...] = ()
     skip: tuple[str, ...] = ()
@@ -394,6 +395,7 @@ TABLE: Mapping[str, Setting] = {
         Setting("mask", _pattern, "patterns that are masked when there is no exact match, beside uuids and times", many=True, lines=True),
         Setting("credential", _choice(Credential), "how the API key counts: role (the default), strict or ignore"),
         Setting("placeholder_keys", str, "API keys that count as the session's own", many=True),
+        Setting("pin_boundary", _boolean, "let httpx and httpx2 send one fixed multipart boundary", whole_run=True),
         Setting("supply_keys", _boolean, "put placeholder keys into the environment so that SDKs construct without one", whole_run=True),
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
         Setting("skip", str, "with auto: tests, modules, folders or patterns of test ids to leave alone", many=True, whole_run=True),

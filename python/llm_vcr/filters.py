@@ -56,6 +56,17 @@ class Filters:
             self._clean_body(ours)
         return ours
 
+    def probe(self, request: Any) -> Request:
+        """The request as far as a look at the stored ones needs it: nothing of its body or headers is searched for secrets."""
+        ours: Request = copy.copy(Request.of(request))
+        if not ours.stored:
+            ours.role = self.matchers.role(ours) or SESSION
+            ours.method = text(ours.method).upper()
+            uri = _core.redact_uri(ours.uri)
+            if uri != ours.uri:
+                ours.uri = uri
+        return ours
+
     def keep_request(self, prepared: Request) -> Request:
         """The prepared request as it is stored: its media as a small file that tells type, length and SHA-256 of the full one."""
         if prepared.stored or prepared.unsupported or self.settings.media == "keep" or not prepared._body:

@@ -88,9 +88,9 @@ class Matchers:
 
     def role(self, request: Any) -> str | None:
         """Whose key a request carries: ``session``, 16 hex digits, or ``None`` where a stored request does not tell."""
-        told = header(request.headers, KEY_HEADER)
+        told = getattr(request, "role", None) or header(request.headers, KEY_HEADER)
         if told is not None:
-            return told
+            return str(told)
         pairs = [(text(name), text(_first(value))) for name, value in request.headers.items()]
         print_ = _core.key_fingerprint(pairs, str(request.uri).partition("?")[2])
         if print_ == _core.NO_KEY:
@@ -103,6 +103,10 @@ class Matchers:
             return True
         there = self.role(recorded)
         return there is None or there == (self.role(incoming) or SESSION)
+
+    def media_type(self, request: Any) -> str:
+        """The media type that a body announces, in lower case and without parameters; empty where there is none."""
+        return _media_type(request)
 
     def same_type(self, incoming: Any, recorded: Any) -> bool:
         """Whether two bodies announce the same media type, or one announces none (as aiohttp's recorded requests)."""

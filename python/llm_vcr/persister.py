@@ -194,8 +194,7 @@ class Persister:
 
 
 def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
-    request = Request(**episode.request)
-    request.stored = True
+    request = Request.loaded(**episode.request)
     request.borrowed = borrowed
     request.stale = stale
     request.key = episode.key

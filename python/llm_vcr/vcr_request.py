@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from vcr.request import HeadersDict
@@ -64,6 +65,9 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     _body: Any
     """Bytes or ``None``; anything else only while `unsupported` says why."""
 
+    role: str | None = None
+    """Whose key it carries, where that is known already."""
+
     comparing: Matchers | None = None
     """By whose rules its body compares itself (`comparable`)."""
 
@@ -87,6 +91,17 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         super().__init__(method, uri, None if body is None else read.data, headers)
         self.consumed = read.consumed
         self.content_type = read.content_type
+
+    @classmethod
+    def loaded(cls, method: str, uri: str, headers: Mapping[str, Any], body: bytes | None) -> Request:
+        """A stored request, from what a store holds: nothing about its body needs to be found out."""
+        made: Request = cls.__new__(cls)
+        made.method, made.uri, made._body = method, uri, body
+        made._was_file = made._was_iter = False
+        made._headers = HeadersDict()
+        made._headers._store = {name.lower(): (name, values[0]) for name, values in headers.items()}
+        made.stored = True
+        return made
 
     @classmethod
     def of(cls, request: Any) -> Request:
@@ -133,10 +148,15 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         """The body's ``Content-Type``: what is announced, else what the client is about to announce."""
         return header(self.headers, "content-type") or self.content_type
 
-    def __deepcopy__(self, memo: object) -> Request:
-        """A copy that shares the body, which nobody can change, and has headers of its own."""
+    def __copy__(self) -> Request:
+        """A copy that shares everything but what is remembered of it."""
         twin: Request = object.__new__(type(self))
         twin.__dict__.update({name: value for name, value in self.__dict__.items() if not name.startswith("_llm_vcr_")})
+        return twin
+
+    def __deepcopy__(self, memo: object) -> Request:
+        """A copy that shares the body, which nobody can change, and has headers of its own."""
+        twin = copy.copy(self)
         headers = HeadersDict()
         headers._store = dict(self._headers._store)
         twin._headers = headers

@@ -118,6 +118,15 @@ class _Hook:
         return self
 
 
+_USER_FILTERS = {
+    "before_record_request": (
+        *("before_record_request", "before_record", "filter_headers", "filter_query_parameters", "filter_post_data_parameters"),
+        *("ignore_hosts", "ignore_localhost"),
+    ),
+    "before_record_response": ("before_record_response", "decode_compressed_response"),
+}
+"""The filters that vcrpy composes, and the settings without which they do nothing."""
+
 _COMPOSED = ("before_record_request", "before_record_response", "before_save_interaction", "after_load_interaction")
 
 
@@ -183,10 +192,15 @@ def _settings_of(vcr: vcrpy.VCR) -> Settings | None:
 
 
 def _is_default_match(match_on: Any) -> bool:
+    default = _default_match()
+    return tuple(match_on) in (default, (*default, "raw_body"))
+
+
+@functools.cache
+def _default_match() -> tuple[str, ...]:
     import inspect
 
-    default = inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default
-    return tuple(match_on) in (tuple(default), (*default, "raw_body"))
+    return tuple(inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default)
 
 
 def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:
@@ -206,6 +220,10 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
         if _is_default_match(options.get("match_on", ())):
             options["match_on"] = MATCH_ON
         arguments: dict[str, Any] = vcr.get_merged_config(**options)
+        for name, switches in _USER_FILTERS.items():
+            # vcrpy makes a filter of nothing, which copies each request and answer for nothing.
+            if not any(options.get(one, getattr(vcr, one, None)) for one in switches):
+                arguments[name] = None
         arguments["match_on"] = [_ours(policy, one) for one in arguments["match_on"]]
         arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
         arguments["record_on_exception"] = False
@@ -240,7 +258,8 @@ def _listed(hooks: Any) -> list[Any]:
     return [] if hooks is None else list(hooks) if isinstance(hooks, list | tuple) else [hooks]
 
 
-def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:
+@functools.cache
+def _patches(*, in_process: bool) -> tuple[tuple[object, str, object], ...]:
     """What is put in place for as long as a cassette is open, by vcrpy, which also puts it back."""
     patches: list[tuple[object, str, object]] = []
     for module, name, needs, maker in _REQUEST_MAKERS:
@@ -248,7 +267,7 @@ def _patches(*, in_process: bool) -> list[tuple[object, str, object]]:
             patches.append((importlib.import_module(module), name, maker))
     if in_process:
         patches += [patch for library in ("httpx", "httpx2") for patch in _originals(library)]
-    return patches
+    return tuple(patches)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ mod _core {
     use std::borrow::Cow;
 
     use pyo3::prelude::*;
-    use pyo3::types::PyBytes;
+    use pyo3::types::{PyBytes, PyDict};
 
     use super::convert::{ContentType, changed, detached, value_error};
     use crate::cassette::{compact, yaml};
@@ -208,6 +208,11 @@ mod _core {
             Some(events) => super::yaml::build(data.py(), events, resolve),
             None => Ok(None),
         }
+    }
+
+    #[pyfunction]
+    fn write_yaml<'py>(tree: &Bound<'py, PyDict>) -> Option<Bound<'py, PyBytes>> {
+        super::yaml::dump(tree).map(|text| PyBytes::new(tree.py(), text.as_bytes()))
     }
 
     #[pyfunction]

@@ -1,12 +1,13 @@
 //! The events of a cassette file as Python objects, each built once and as what vcrpy makes of it.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::vec::IntoIter;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
-use crate::cassette::yaml::Event;
+use crate::cassette::yaml::{Event, write};
 
 /// Where in a cassette a node stands: bodies are bytes, everything else is what the YAML says.
 #[derive(Clone, Copy, PartialEq)]
@@ -114,4 +115,93 @@ impl<'py> Builder<'py, '_, '_> {
         }
         Ok(Some(list.into_any()))
     }
+}
+
+/// Writes the document that `tree` is; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and dicts,
+/// lists and tuples of these.
+pub(super) fn dump(tree: &Bound<'_, PyDict>) -> Option<String> {
+    let mut out = String::new();
+    mapping(&mut out, tree, Place::Root, 0, true)?;
+    out.push('\n');
+    Some(out)
+}
+
+/// How deep the trees go that are written here; deeper ones would have to be made on purpose.
+const MAX_INDENT: usize = 100;
+
+fn value(out: &mut String, value: &Bound<'_, PyAny>, place: Place, indent: usize) -> Option<()> {
+    if indent > MAX_INDENT {
+        return None;
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        out.push(' ');
+        write::text(out, text.to_str().ok()?, indent);
+    } else if let Ok(bytes) = value.cast::<PyBytes>() {
+        out.push(' ');
+        match std::str::from_utf8(bytes.as_bytes()) {
+            Ok(text) if place == Place::Body => write::text(out, text, indent),
+            _ => write::binary(out, bytes.as_bytes(), indent),
+        }
+    } else if value.is_none() {
+        out.push_str(" null");
+    } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+        out.push_str(if truth.is_true() { " true" } else { " false" });
+    } else if value.is_exact_instance_of::<PyInt>() {
+        write!(out, " {}", value.extract::<i64>().ok()?).ok()?;
+    } else if let Ok(dict) = value.cast::<PyDict>() {
+        if dict.is_empty() {
+            out.push_str(" {}");
+        } else {
+            mapping(out, dict, place, indent + 2, false)?;
+        }
+    } else if let Ok(list) = value.cast::<PyList>() {
+        items(out, list.iter(), list.len(), place, indent)?;
+    } else if let Ok(list) = value.cast::<PyTuple>() {
+        items(out, list.iter(), list.len(), place, indent)?;
+    } else {
+        return None;
+    }
+    Some(())
+}
+
+/// A mapping at `indent`; its first key stands where the line is now, if it is `inline`.
+fn mapping(out: &mut String, dict: &Bound<'_, PyDict>, place: Place, indent: usize, inline: bool) -> Option<()> {
+    for (number, (key, entry)) in dict.iter().enumerate() {
+        if number > 0 || !inline {
+            write::next_line(out, indent);
+        }
+        let key = key.cast::<PyString>().ok()?;
+        let key = key.to_str().ok()?;
+        write::key(out, key).then_some(())?;
+        value(out, &entry, place.under(key), indent)?;
+    }
+    Some(())
+}
+
+/// The items of a list in the column of its key.
+fn items<'py>(
+    out: &mut String,
+    list: impl Iterator<Item = Bound<'py, PyAny>>,
+    len: usize,
+    place: Place,
+    indent: usize,
+) -> Option<()> {
+    let inside = if place == Place::Interactions { Place::Interaction } else { Place::Other };
+    if len == 0 {
+        out.push_str(" []");
+    }
+    for item in list {
+        write::next_line(out, indent);
+        out.push('-');
+        match item.cast::<PyDict>() {
+            Ok(dict) if !dict.is_empty() => {
+                out.push(' ');
+                mapping(out, dict, inside, indent + 2, true)?;
+            }
+            // A list within a list has no place in a cassette.
+            _ if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() => return None,
+            _ => value(out, &item, inside, indent)?,
+        }
+    }
+    Some(())
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.clients.matrix import verdicts_of
-from tests.clients.run import EVERY
-from tests.clients.table import counts, rows
+from tests.clients.run import EVERY, FAST
+from tests.clients.table import counts, rows, summary
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -19,6 +19,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     verdicts.sort(key=lambda one: EVERY.index(one.client))
     terminalreporter.section("clients")
-    for line in rows(verdicts):
+    # Within a larger run one line per client is enough, as long as there is nothing to look at.
+    whole = any(one.client not in FAST or not one.right for one in verdicts) or terminalreporter.config.get_verbosity() > 0
+    for line in rows(verdicts) if whole else summary(verdicts):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"  {len(verdicts)} calls: {counts(verdicts)}")

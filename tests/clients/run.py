@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 REPOSITORY = Path(__file__).parents[2]
 
-FAST = ("openai", "anthropic", "httpx", "httpx2", "aiohttp", "requests", "urllib")
-"""Clients that `make test` installs."""
-EVERY = (*FAST, "gemini", "mistral", "cohere", "groq", "boto3", "litellm", "crossed", "large")
+FAST = ("openai", "anthropic", "httpx2", "aiohttp", "requests")
+"""What `make test` runs: one client of each kind."""
+EVERY = (*FAST, "httpx", "urllib", "gemini", "mistral", "cohere", "groq", "bedrock", "boto3", "litellm", "crossed", "large")
 """All of them, in the order of the table."""
 
 Layer = Literal["ours", "stock", "none"]
@@ -26,7 +26,19 @@ Layer = Literal["ours", "stock", "none"]
 REPLAYS = "replays"
 REFUSED = "refused"
 RIGHT = (REPLAYS, REFUSED)
-VERDICTS = (REPLAYS, REFUSED, "leaks", "breaks while recording", "breaks on replay", "wrong answer", "wrong cause")
+VERDICTS = (
+    REPLAYS,
+    REFUSED,
+    "leaks",
+    "breaks while recording",
+    "breaks on replay",
+    "differs on replay",
+    "wrong answer",
+    "wrong cause",
+)
+"""*Leaks*: a call would go out on replay, or went out unrecorded. *Differs on replay*: the client is given something else than while
+recording. *Wrong answer*: a changed call is answered from the recording. *Wrong cause*: it is refused, but for another reason than told.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ def judge(client: str, name: str, first: dict[str, Any], second: dict[str, Any])
     if "error" in second:
         return verdict("breaks on replay", second.get("trace", ""))
     if first["answer"] != second["answer"]:
-        return verdict("wrong answer", _difference(first["answer"], second["answer"]))
+        return verdict("differs on replay", _difference(first["answer"], second["answer"]))
     return verdict(REPLAYS)
 
 
@@ -96,7 +108,7 @@ def judge_negative(client: str, name: str, tried: dict[str, Any], layer: Layer) 
     if tried["connects"] or not tried["refusals"]:
         return Verdict(client, name, "leaks", f"{tried['connects']} connections tried, no refusal: {tried.get('error', '')}")
     causes = [cause_of(text) for _, text in tried["refusals"][0]["differs"]]
-    told = [_WORDS.get(one, one) for one in tried["misses"]]
+    told = [_WORDS.get(one, one) for one in tried.get("misses", ())]
     if layer == "ours" and (wanted not in causes or told != [wanted]):
         return Verdict(client, name, "wrong cause", f"named {causes} and {told}, not {wanted!r}: {tried['refusals'][0]['message'][:1500]}")
     return Verdict(client, name, REFUSED)

@@ -20,6 +20,12 @@ def rows(verdicts: Sequence[Verdict]) -> list[str]:
     return lines
 
 
+def summary(verdicts: Sequence[Verdict]) -> list[str]:
+    """One line per client."""
+    clients = dict.fromkeys(one.client for one in verdicts)
+    return [f"  {client:<14} {counts([one for one in verdicts if one.client == client])}" for client in clients]
+
+
 def split(name: str) -> tuple[str, str, str]:
     """Client, endpoint (with what is special) and how it is called."""
     client, *words = name.split(".")
@@ -54,3 +60,14 @@ def markdown(ours: dict[str, list[Verdict]], stock: dict[str, list[Verdict]], ve
 def _numbers(ours: Sequence[Verdict], stock: Sequence[Verdict], *, negative: bool) -> list[int]:
     mine = [one for one in ours if one.negative is negative]
     return [len(mine), sum(one.right for one in mine), sum(one.right for one in stock if one.negative is negative)]
+
+
+def markdown_rows(ours: dict[str, list[Verdict]], stock: dict[str, list[Verdict]]) -> str:
+    """The table of the guide: every call, ours beside stock vcrpy's verdict."""
+    lines = ["| client | call | | llm_vcr | stock vcrpy |", "|---|---|---|---|---|"]
+    for client, verdicts in ours.items():
+        theirs = {one.name: one.verdict for one in stock[client]}
+        for one in verdicts:
+            cells = ("", f"but {one.name.partition(' but ')[2]}", "") if one.negative else split(one.name)
+            lines.append("| " + " | ".join((*cells, one.verdict, theirs.get(one.name, "no recording"))) + " |")
+    return "\n".join(lines)

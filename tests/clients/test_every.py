@@ -1,4 +1,4 @@
-"""The clients of `make test-clients`, which installs them all, and what takes its time."""
+"""The other clients: ``make test-clients`` installs them all."""
 
 from __future__ import annotations
 

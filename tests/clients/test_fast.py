@@ -1,4 +1,4 @@
-"""The clients that every contributor has installed: part of ``make test``."""
+"""One client of each kind, all of which every contributor has installed: part of ``make test``."""
 
 from __future__ import annotations
 

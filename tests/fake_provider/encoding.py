@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import sys
 import zlib
+from typing import Any
 
 
 def encode(body: bytes, coding: str) -> bytes:
@@ -18,8 +21,10 @@ def encode(body: bytes, coding: str) -> bytes:
 
             return bytes(brotli.compress(body, quality=1))
         case "zstd":
-            from backports import zstd
-
-            return bytes(zstd.compress(body))
+            return bytes(_zstd().compress(body))
         case other:
             raise ValueError(f"the stand-in does not know the coding {other!r}")
+
+
+def _zstd() -> Any:
+    return importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")

@@ -101,6 +101,8 @@ def all_errors() -> list[BaseException]:
         llm_vcr.CassetteFileError("a.yaml", 3, "the file is empty"),
         llm_vcr.CassetteFileError("a.yaml", None, "the file is empty"),
         llm_vcr.LiveCallRefusedError("text"),
+        llm_vcr.StoreUnavailableError("redis://localhost", "refused"),
+        llm_vcr.StoreWarning("text"),
         llm_vcr.LlmVcrWarning("text"),
         llm_vcr.ConsumedBodyWarning("text"),
         llm_vcr.NotSavedWarning("text"),

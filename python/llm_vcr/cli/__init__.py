@@ -23,6 +23,15 @@ _COMMANDS = {
     "scan": "scan",
     "doctor": "doctor",
     "clear": "clear",
+    "flush": "flush",
+    "normalize": "normalize",
+    "prune": "prune",
+    "dedupe": "dedupe",
+    "export": "export",
+    "import": "import_",
+    "record": "record",
+    "refresh": "refresh",
+    "demo": "demo",
 }
 
 

@@ -166,7 +166,7 @@ def _store(project: Project) -> Iterator[Check]:
 
     shown = _core.redact_uri(project.settings.store)
     try:
-        store = open_store(resolved(project))
+        store = open_store(resolved(project), project.settings, root=project.root)
         if isinstance(store, FileStore) and not store.root.is_dir():
             yield Check("store", "wrong", f"{shown}: the folder {store.root} is not there")
             return

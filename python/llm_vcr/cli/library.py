@@ -8,6 +8,7 @@ import fnmatch
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,9 +85,13 @@ class Library:
         try:
             return self.of(cassette_id).load(cassette_id)
         except CassetteFileError as error:
-            self.unreadable.append(error)
-            self.screen.trouble(f"{shown(error.path)}{f', line {error.line}' if error.line else ''}: {error.problem}")
+            self.refuse(error)
             return None
+
+    def refuse(self, error: CassetteFileError) -> None:
+        """Tell of a cassette that cannot be read; the command goes on with the others."""
+        self.unreadable.append(error)
+        self.screen.trouble(f"{shown(error.path)}{f', line {error.line}' if error.line else ''}: {error.problem}")
 
     def must_load(self, name: str) -> tuple[str, CassetteRecord]:
         """The cassette called ``name``.
@@ -139,8 +144,14 @@ class Library:
         if not new.episodes:
             self.store.delete(cassette_id)
             return
-        keep = 7 * new.ttl
-        self.of(cassette_id).merge(cassette_id, dataclasses.replace(new, base=old), ttl=new.ttl, keep=keep)
+        ttl, episodes = new.ttl, new.episodes
+        if any(one.key is None for one in episodes):
+            # A store that keeps episodes one by one plays them as they were written: so all are, in their order, and none becomes fresher.
+            left = min(one.fresh_until for one in old.episodes) - time.time()
+            ttl = min(ttl, max(left, 1.0))
+            episodes = tuple(dataclasses.replace(one, key=None) for one in episodes)
+        changed = dataclasses.replace(new, episodes=episodes, base=old, replace=True)
+        self.of(cassette_id).merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
 
     def keep_copy(self, cassette_id: str, record: CassetteRecord | None) -> None:
         """Put a copy of a cassette aside: of a file byte for byte, of anything else as YAML."""
@@ -195,7 +206,7 @@ def command(function: Function) -> Function:
 def open_library(url: str | None, screen: Screen) -> Library:
     """The library at ``url``, or where the project around the working directory has it."""
     project = projects.find(Path.cwd(), store=url)
-    return Library(open_store(resolved(project)), project, screen)
+    return Library(open_store(resolved(project), project.settings, root=project.root), project, screen)
 
 
 def resolved(project: Project) -> str:

@@ -72,12 +72,12 @@ def _in_headers(before: str, headers: Mapping[str, Any]) -> Iterator[Secret]:
     for name, values in headers.items():
         for value in values if isinstance(values, list | tuple) else [values]:
             text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            if kind := _kind(name, text):
+            if kind := header_kind(name, text):
                 yield Secret(f"{before} header {name}", kind, text.encode("utf-8", "surrogatepass"))
 
 
-def _kind(name: str, value: str) -> str | None:
-    """Of what kind the credential in a header is."""
+def header_kind(name: str, value: str) -> str | None:
+    """Of what kind the credential in a header is, or ``None`` where there is none."""
     if found := _core.scan(value.encode("utf-8", "surrogatepass")):
         return found[0][0]
     is_cookie = "cookie" in name.lower()

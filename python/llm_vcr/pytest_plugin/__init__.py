@@ -34,6 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_RIVALS = {
+    "pytest-vcr": "it patches the same clients, and pytest-recording refuses to run beside it",
+    "cassetter": "it replaces the vcrpy that we build on",
+    "pytest-llm-vcr": "it installs the same import name as llm-vcr-rs",
+}
+
+
+# Before pytest-recording, which would stop the run with a traceback.
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings, and register everything else only if they say so."""
     config.addinivalue_line("markers", _MARKER)
@@ -50,6 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"llm_vcr: {error}") from None
     if chosen.mode == "off" or settings.disabled():
         return
+    installed = {dist.metadata["Name"].lower().replace("_", "-") for _, dist in config.pluginmanager.list_plugin_distinfo()}
+    for rival, why in _RIVALS.items():
+        if rival in installed:
+            raise pytest.UsageError(
+                f"llm_vcr = {chosen.mode}: it cannot run beside {rival}: {why}. Uninstall {rival}, or set llm_vcr = off"
+            )
     if not config.pluginmanager.has_plugin("recording"):
         raise pytest.UsageError(
             f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)"

@@ -17,20 +17,28 @@ def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str |
     pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used,
     where cassettes are ``in_files``.
     """
-    from pytest_recording.plugin import get_default_cassette_name
-
-    if item.get_closest_marker("default_cassette") is not None:
+    safe, own = names(item)
+    if own is None:
         return None
-    cls = getattr(item, "cls", None)
-    plain = f"{cls.__name__}.{item.name}" if cls else item.name
-    safe: str = get_default_cassette_name(cls, item.name)
-    if safe == plain:
-        return None
-    own = f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
     if not in_files:
         return own
     folder = Path(vcr.cassette_library_dir or ".")
     return own if _is_there(folder, own) or not _is_there(folder, safe) else None
+
+
+def names(item: pytest.Item) -> tuple[str, str | None]:
+    """pytest-recording's name for a test's cassette and, where other tests could have the same one, a name of its own."""
+    from pytest_recording.plugin import get_default_cassette_name
+
+    marker = item.get_closest_marker("default_cassette")
+    if marker is not None:
+        return str(marker.args[0]) if marker.args else "", None
+    cls = getattr(item, "cls", None)
+    plain = f"{cls.__name__}.{item.name}" if cls else item.name
+    safe: str = get_default_cassette_name(cls, item.name)
+    if safe == plain:
+        return safe, None
+    return safe, f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _is_there(folder: Path, name: str) -> bool:

@@ -15,6 +15,7 @@ from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
+from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.capacity import full
 from llm_vcr.pytest_plugin.gate import why_failed
@@ -52,6 +53,7 @@ class Session:
         """Entries of ``llm_vcr_skip`` that name no test."""
         self._failures: list[str] = []
         self._keys = SuppliedKeys()
+        self._boundary = PinnedBoundary()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
@@ -76,6 +78,8 @@ class Session:
         self._store: Store | None = None
         if settings.supply_keys:
             self._keys.supply(config.rootpath)
+        if settings.pin_boundary:
+            self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
         self._calls.watch()
@@ -100,14 +104,10 @@ class Session:
         return store
 
     def header(self) -> list[str]:
-        """The line of the report header, and one more where another package takes our import name."""
+        """The line of the report header."""
         from llm_vcr import _core
 
-        lines = [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
-        installed = {dist.metadata["Name"] for _, dist in self._config.pluginmanager.list_plugin_distinfo()}
-        if "pytest-llm-vcr" in installed:
-            lines.append("llm_vcr: the package pytest-llm-vcr installs the same import name: uninstall it, or llm-vcr-rs")
-        return lines
+        return [f"llm_vcr: {self._settings.mode}, record mode {self._mode}, store {_core.redact_uri(self._settings.store)}"]
 
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
@@ -116,6 +116,7 @@ class Session:
         self._keys.take_back()
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
+        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
 

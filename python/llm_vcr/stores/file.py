@@ -83,10 +83,18 @@ class FileStore:
             known_before = len(record.base.episodes) if record.base is not None else 0
             room = len(record.episodes) if cap is None else max(known_before, cap - len(others))
             merged = replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
-            _write(path, codec.encode(merged, self._serializer).encode("utf-8"))
+            _write(path, codec.write(merged, self._serializer))
             self._seen.pop(cassette_id, None)
         refused = max(0, len(record.episodes) - room)
         return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
+
+    def overwrite(self, cassette_id: str, record: CassetteRecord) -> None:
+        """Put ``record`` in the place of whatever is there, be it readable or not."""
+        path = self.path(cassette_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            _write(path, codec.write(record, self._serializer))
+            self._seen.pop(cassette_id, None)
 
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""

@@ -61,7 +61,8 @@ for _, pair in ipairs(new) do
     elseif string.sub(present, HEADER + 1) == pair[2] then
       -- Ours already (a reply was lost on the way), or somebody's very same answer: as fresh as the latest of them.
       same = same + 1
-      if stamp.fresh < fresh then sets[#sets + 1] = pair end
+      -- What takes the place of a cassette also takes its order.
+      if replace or stamp.fresh < fresh then sets[#sets + 1] = pair end
     elseif replace or stamp.fresh <= now then
       sets[#sets + 1] = pair
     else

@@ -241,6 +241,11 @@ class RedisStore(PackedStore):
         limit = int(told.get("maxmemory", "0"))
         return int(told.get("used_memory", "0")) / limit if limit else None
 
+    def eviction_policy(self) -> str:
+        """What the server forgets when it is full (``maxmemory-policy``); empty where it does not tell."""
+        (info,) = self._run([("INFO", "MEMORY")])
+        return _info(info).get("maxmemory_policy", "")
+
     # --- what else a shared store does
 
     def played(self, cassette_id: str, keys: Iterable[str]) -> None:

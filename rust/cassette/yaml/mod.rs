@@ -8,5 +8,6 @@ mod block;
 mod plain;
 mod quoted;
 mod read;
+pub mod write;
 
 pub use read::{Event, read};

@@ -427,7 +427,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Whether every character is one that libyaml takes as it is: printable, and no line break but `\n`.
-fn is_printable(bytes: &[u8]) -> bool {
+pub(super) fn is_printable(bytes: &[u8]) -> bool {
     bytes.chunks(256).enumerate().all(|(number, chunk)| {
         // Without a branch a byte, so that the compiler makes vectors of it; what is looked at closely is rare.
         let odd = chunk.iter().fold(false, |odd, &byte| {

@@ -1,4 +1,4 @@
-"""The anthropic SDK: its own API, and Bedrock."""
+"""The anthropic SDK."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import base64
 from typing import Any
 
-from anthropic import Anthropic, AnthropicBedrock, AsyncAnthropic, AsyncAnthropicBedrock, DefaultAioHttpClient
+from anthropic import Anthropic, AsyncAnthropic, DefaultAioHttpClient
 
 from tests.clients.case import Client
 from tests.clients.cases.pictures import other_pixel, picture, sized
@@ -16,7 +16,6 @@ client = Client("anthropic")
 HELLO: Any = {"model": "claude-x", "max_tokens": 64, "messages": [{"role": "user", "content": "Say hello."}]}
 GOODBYE: Any = {**HELLO, "messages": [{"role": "user", "content": "Say goodbye."}]}
 WEATHER: Any = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
-AWS: Any = {"aws_access_key": "AKIASESSION", "aws_secret_key": "session", "aws_region": "us-east-1", "max_retries": 0}
 
 
 def sync(url: str, **options: Any) -> Anthropic:
@@ -29,10 +28,6 @@ def asynchronous(url: str, **options: Any) -> AsyncAnthropic:
 
 def over_aiohttp(url: str) -> AsyncAnthropic:
     return asynchronous(url, http_client=DefaultAioHttpClient())
-
-
-def bedrock(url: str, **options: Any) -> AnthropicBedrock:
-    return AnthropicBedrock(base_url=url, **{**AWS, **options})
 
 
 def message(url: str, **more: Any) -> Any:
@@ -113,15 +108,6 @@ for status in (500, 429, 529):
             **{**HELLO, "messages": [{"role": "user", "content": f"fail twice with {s}"}]}
         )
     )
-
-by_bedrock = client.case("anthropic.bedrock.sync")(lambda url: bedrock(url).messages.create(**HELLO))
-by_bedrock.but("another prompt", cause="text")(lambda url: bedrock(url).messages.create(**GOODBYE))
-by_bedrock.but("another model in the path", cause="url")(lambda url: bedrock(url).messages.create(**{**HELLO, "model": "claude-y"}))
-by_bedrock.but("another key", cause="credential")(lambda url: bedrock(url, aws_access_key="AKIAANOTHER").messages.create(**HELLO))
-client.case("anthropic.bedrock.async")(lambda url: AsyncAnthropicBedrock(base_url=url, **AWS).messages.create(**HELLO))
-client.case("anthropic.bedrock_stream.sync")(lambda url: [*bedrock(url).messages.create(**HELLO, stream=True)]).but(
-    "not streamed", cause="url"
-)(lambda url: bedrock(url).messages.create(**HELLO))
 
 
 @client.case("anthropic.messages.async.gather_50_equal")

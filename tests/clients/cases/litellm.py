@@ -24,7 +24,7 @@ def to(url: str, provider: str) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = {
         "openai": {"model": "openai/gpt-x", "api_base": f"{url}/v1"},
         "anthropic": {"model": "anthropic/claude-x", "api_base": url, "max_tokens": 64},
-        "gemini": {"model": "gemini/gemini-x", "api_base": url},
+        "gemini": {"model": "gemini/gemini-x", "api_base": f"{url}/v1beta"},
         "mistral": {"model": "mistral/mistral-x", "api_base": f"{url}/v1"},
         "groq": {"model": "groq/llama-x", "api_base": f"{url}/openai/v1"},
         "bedrock": {"model": "bedrock/converse/anthropic.claude-x", "aws_bedrock_runtime_endpoint": url},

@@ -32,16 +32,13 @@ def place(empty: Place) -> Place:
     png = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
     form = b"\r\n".join(
         [
-            b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-image-1',
-            b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n' + png,
-            b"--b--\r\n",
+            b'--llm-vcr-boundary\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-image-1',
+            b'--llm-vcr-boundary\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+            + png,
+            b"--llm-vcr-boundary--\r\n",
         ]
     )
-    empty.put(
-        IMAGE,
-        episode(
-            uri="https://api.openai.com/v1/images/edits", headers={"content-type": ["multipart/form-data; boundary=b"]}, body=form,
-            answer_body=png, answer_type="image/png",
-        ),
-    )  # fmt: skip
+    kind = {"content-type": ["multipart/form-data; boundary=llm-vcr-boundary"]}
+    uri = "https://api.openai.com/v1/images/edits"
+    empty.put(IMAGE, episode(uri=uri, headers=kind, body=form, answer_body=png, answer_type="image/png"))
     return empty

@@ -21,6 +21,13 @@ CAUSES = {
         "credential",
         "",
     ),
+    "consumed file": (
+        "file = io.BytesIO(json.dumps(body('same')).encode())\n"
+        "    file.seek(0 if os.environ['RUN'] == '1' else 10**6)\n"
+        "    requests.post(URL, data=file, headers={**KEY, 'content-type': 'application/json'}).raise_for_status()",
+        "empty body",
+        "",
+    ),
     "more calls": (
         'ask("same")\n    if os.environ["RUN"] == "2":\n        ask("quite another thing")',
         "text",
@@ -32,7 +39,7 @@ CAUSES = {
 @pytest.mark.parametrize("kind", CAUSES)
 def test_a_miss_is_explained_where_the_test_fails(suite: Suite, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     code, cause, path = CAUSES[kind]
-    suite.write(source=f"import random\nimport secrets\n\ndef test_one():\n    {code}\n")
+    suite.write(source=f"import io\nimport json\nimport random\nimport requests\nimport secrets\n\ndef test_one():\n    {code}\n")
     monkeypatch.setenv("RUN", "1")
     suite.run().passed(1)
     monkeypatch.setenv("RUN", "2")

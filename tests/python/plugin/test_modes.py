@@ -227,3 +227,19 @@ def test_a_bad_marker_is_a_usage_error_that_names_the_test(suite: Suite, marker:
     assert run.live == 0
     assert "test_it.py::test_one" in run.text
     assert expected in run.text
+
+
+@pytest.mark.parametrize("rival", ["pytest-vcr", "cassetter", "pytest-llm-vcr"])
+def test_a_rival_plugin_is_a_usage_error_that_says_what_to_do(suite: Suite, rival: str) -> None:
+    (suite.path / "a_rival.py").write_text("", "utf-8")
+    about = suite.path / f"{rival.replace('-', '_')}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {rival}\nVersion: 1.0\n", "utf-8")
+    name = "vcr" if rival == "pytest-vcr" else "a_rival"
+    (about / "entry_points.txt").write_text(f"[pytest11]\n{name} = a_rival\n", "utf-8")
+    suite.write(source=ONE)
+    run = suite.run(subprocess=True)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert f"Uninstall {rival}" in run.text
+    assert "Traceback" not in run.text
+    assert (run.live, suite.cassettes()) == (0, [])

@@ -1,0 +1,100 @@
+"""Which test owns which cassette: asked of pytest, by a collection in a process of its own.
+
+As a pytest plugin (``-p llm_vcr.cli.owners``) this module writes what it saw into the file that `_TOLD` names.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import pytest
+
+_TOLD = "_LLM_VCR_OWNERS"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A test, and the cassettes that are its own."""
+
+    nodeid: str
+    cassettes: tuple[str, ...]
+    """Ids without suffix; only the last component where ``anywhere``."""
+    anywhere: bool
+    """The folder is made by a fixture of the user's, so only the name is known."""
+
+    def owns(self, cassette_id: str) -> bool:
+        """Whether a cassette is this test's."""
+        stem = cassette_id.rpartition(".")[0]
+        return any(stem == one or (self.anywhere and stem.rpartition("/")[2] == one) for one in self.cassettes)
+
+
+def collect(root: Path, arguments: Sequence[str] = ()) -> list[Owner]:
+    """All tests that pytest finds below ``root``.
+
+    Raises:
+        click.UsageError: where pytest cannot collect, with what it says: without all tests, nobody can tell what is an orphan.
+    """
+    with tempfile.TemporaryDirectory(prefix="llm-vcr-") as folder:
+        told = Path(folder) / "owners.json"
+        done = subprocess.run(  # noqa: S603 - our own interpreter, and arguments that no shell sees
+            [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "llm_vcr.cli.owners", "-p", "no:cacheprovider", *arguments],
+            cwd=root,
+            env={**os.environ, _TOLD: str(told)},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        # 5: there are no tests.
+        if done.returncode not in (0, 5) or not told.exists():
+            last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+            raise click.UsageError(f"pytest cannot collect the tests, so nobody can say whose the cassettes are:\n{last}")
+        return [Owner(one["nodeid"], tuple(one["cassettes"]), one["anywhere"]) for one in json.loads(told.read_text("utf-8"))]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write down the tests and their cassettes."""
+    told = os.environ.get(_TOLD)
+    if told is None:
+        return
+    import pytest
+
+    items = [_told(item) for item in session.items if isinstance(item, pytest.Function)]
+    Path(told).write_text(json.dumps(items), "utf-8")
+
+
+def _told(item: pytest.Function) -> dict[str, object]:
+    from llm_vcr.pytest_plugin.naming import names
+
+    extra = [str(one) for mark in item.iter_markers("vcr") for one in mark.args]
+    own = [_stem(name) for name in (*names(item), *extra) if name]
+    definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
+    anywhere = bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording")
+    if anywhere:
+        return {"nodeid": item.nodeid, "cassettes": [name.rpartition("/")[2] for name in own], "anywhere": True}
+    folder = Path(os.path.relpath(item.path.parent / "cassettes" / item.path.stem, item.config.rootpath))
+    return {"nodeid": item.nodeid, "cassettes": [(folder / name).as_posix() for name in own], "anywhere": False}
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".json")
+
+
+def matches(nodeid: str, pattern: str) -> bool:
+    """Whether a test's id has ``pattern`` in it, or matches it as a glob. Brackets are a parameter's, not a glob's."""
+    if any(one in pattern for one in "*?"):
+        return fnmatch.fnmatchcase(nodeid, pattern.replace("[", "[[]"))
+    return pattern in nodeid

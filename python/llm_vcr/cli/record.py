@@ -1,0 +1,53 @@
+"""``llm-vcr record``: run tests so that what they lack is recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import click
+
+from llm_vcr.cli import owners, screen
+from llm_vcr.cli.library import Library
+from llm_vcr.cli.library import command as library_command
+
+
+@click.command("record")
+@click.argument("pattern")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYTEST-ARGUMENTS]")
+@library_command
+def command(library: Library, pattern: str, pytest_arguments: tuple[str, ...]) -> None:
+    """Run the tests whose id has PATTERN in it, and record what their cassettes lack.
+
+    This calls providers, and costs. No other test is run, so no other cassette changes. What is recorded already is replayed; to record
+    that anew, use `llm-vcr refresh`. Exit status 1 where a test fails.
+    """
+    chosen = [one.nodeid for one in owners.collect(library.project.root) if owners.matches(one.nodeid, pattern)]
+    if not chosen:
+        raise click.UsageError(f"no test has {pattern!r} in its id")
+    run(library, chosen, "new_episodes", pytest_arguments)
+
+
+def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence[str]) -> None:
+    """Run these tests and no others in a pytest of their own, recording in ``mode``; end with 1 where one fails."""
+    out = library.screen
+    out.note(f"running {screen.many(len(nodeids), 'test')} with --record-mode={mode}: calls that are not recorded yet go to the provider")
+    store = ["--llm-vcr-store", library.project.settings.store] if library.project.settings.sources.get("store") == "--store" else []
+    mode_of_ours = [] if library.project.settings.mode != "off" else ["--llm-vcr", "auto"]
+    done = subprocess.run(  # noqa: S603 - our own interpreter, and arguments that no shell sees
+        [sys.executable, "-m", "pytest", f"--record-mode={mode}", *mode_of_ours, *store, *arguments, *nodeids],
+        cwd=library.project.root,
+        env={name: value for name, value in os.environ.items() if name != "CI"},
+        stdout=subprocess.PIPE if out.as_json else None,
+        stderr=subprocess.STDOUT if out.as_json else None,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if out.as_json:
+        out.json({"tests": list(nodeids), "mode": mode, "passed": done.returncode == 0, "output": done.stdout})
+    if done.returncode:
+        sys.exit(1 if done.returncode == 1 else 2)

@@ -1,0 +1,262 @@
+"""The mends of vcrpy: each does what it says, fits or is left out with a warning, and is gone when the last cassette closes.
+
+What they are for is shown client by client in tests/clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import sys
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import httpx2
+import llm_vcr
+import pytest
+import requests
+import vcr.patch
+import vcr.stubs
+from hypothesis import given
+from hypothesis import strategies as st
+from llm_vcr import mends
+from llm_vcr.encoding import decoded
+from llm_vcr.errors import LlmVcrWarning
+from llm_vcr.mends import events, same_response, threads
+from vcr.stubs import aiohttp_stubs, httpx_stubs
+
+from tests.fake_provider import FakeProvider
+from tests.fake_provider.encoding import encode
+
+
+@pytest.fixture
+def cassette(tmp_path: Path) -> Iterator[Any]:
+    with llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")) as opened:
+        yield opened
+
+
+def places() -> list[object]:
+    """Whatever a mend puts something in place of, and what vcrpy does."""
+    replaced = [getattr(owner, name) for mend in mends.fitting() for owner, name, _ in mend.patches()]
+    return [*replaced, httpx.HTTPTransport.handle_request, aiohttp.ClientSession._request, http.client.HTTPConnection]
+
+
+def test_they_are_in_place_until_the_last_cassette_closes(tmp_path: Path) -> None:
+    before, reset = places(), vcr.patch.force_reset
+    made = llm_vcr.VCR()
+    with made.use_cassette(str(tmp_path / "a.yaml")):
+        mended = vcr.patch.force_reset
+        assert mended is not reset
+        with made.use_cassette(str(tmp_path / "b.yaml")):
+            assert vcr.patch.force_reset is mended
+        assert vcr.patch.force_reset is mended
+    assert places() == before
+
+
+def test_they_are_gone_after_an_exception(tmp_path: Path) -> None:
+    before = places()
+    with pytest.raises(ZeroDivisionError), llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")):
+        raise ZeroDivisionError
+    assert places() == before
+
+
+@pytest.mark.parametrize("name", mends.MENDS)
+def test_every_mend_fits_the_vcrpy_we_test_with(name: str) -> None:
+    assert f"llm_vcr.mends.{name}" in [one.__name__ for one in mends.fitting()]
+
+
+@pytest.mark.parametrize("name", mends.MENDS)
+def test_a_mend_that_does_not_fit_is_left_out_with_a_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules[f"llm_vcr.mends.{name}"]
+    monkeypatch.setattr(module, "NEEDS", (*module.NEEDS, "vcr.stubs:NoSuchThing.anywhere"))
+    mends.fitting.cache_clear()
+    try:
+        with pytest.warns(LlmVcrWarning, match=rf"vcr\.stubs:NoSuchThing\.anywhere.*'{name}'"):
+            left = mends.fitting()
+        assert [one.__name__.rpartition(".")[2] for one in left] == [one for one in mends.MENDS if one != name]
+    finally:
+        mends.fitting.cache_clear()
+
+
+def test_what_is_missing_is_named() -> None:
+    assert mends.missing(["vcr.stubs:VCRConnection.connect", "vcr.nothing:a", "vcr.patch:nothing.at_all"]) == [
+        "vcr.nothing:a",
+        "vcr.patch:nothing.at_all",
+    ]
+
+
+# --- threads
+
+
+def test_a_live_call_takes_no_patch_off(cassette: Any) -> None:
+    patched = httpx.HTTPTransport.handle_request
+    with vcr.patch.force_reset():
+        assert httpx.HTTPTransport.handle_request is patched
+
+
+def test_httplib2_still_gets_what_it_needs(cassette: Any) -> None:
+    class Base:
+        __module__ = "httplib2.connection"
+
+    class Connection:
+        _baseclass = Base
+
+    patched = httpx.HTTPTransport.handle_request
+
+    def during(connection: Any) -> bool:
+        with vcr.patch.force_reset():
+            return httpx.HTTPTransport.handle_request is patched
+
+    assert not threads._on_behalf_of(during)(Connection())
+    assert during(Connection())
+
+
+def test_https_connections_can_be_made(cassette: Any) -> None:
+    connection: Any = http.client.HTTPSConnection("localhost", timeout=3)
+    assert isinstance(connection, vcr.stubs.VCRHTTPSConnection)
+    assert isinstance(connection.real_connection, vcr.patch._HTTPSConnection)
+    assert (connection.real_connection.host, connection.real_connection.timeout) == ("localhost", 3)
+
+
+def fetch_with_requests(url: str) -> bytes:
+    return requests.post(url, json={"a": 1}, timeout=30).content
+
+
+def fetch_with_urllib(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as response:
+        data: bytes = response.read()
+        return data
+
+
+@pytest.mark.parametrize("fetch", [fetch_with_requests, fetch_with_urllib])
+def test_every_call_of_every_thread_is_recorded(fetch: Any, provider: FakeProvider, cassette: Any) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = [*pool.map(fetch, [f"{provider.url}/plain/landed?n={number}" for number in range(24)])]
+    assert provider.count == cassette.counts.live == cassette.counts.recorded == len(set(answers)) == 24
+
+
+# --- the same response
+
+
+def test_an_answer_that_is_not_kept_is_seen_as_it_came(provider: FakeProvider, cassette: Any) -> None:
+    provider.fail(500)
+    response = httpx2.post(f"{provider.url}/plain/echo", json={"a": 1}, headers={"x-answer-encoding": "gzip"})
+    assert (response.status_code, response.headers["content-encoding"], response.headers["x-served-by"]) == (500, "gzip", "stand-in")
+    assert "error" in response.json()
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_headers_that_no_longer_fit_are_not_seen(library: Any, provider: FakeProvider, cassette: Any) -> None:
+    response = library.post(f"{provider.url}/plain/echo", json={"a": 1}, headers={"x-answer-encoding": "zstd"})
+    assert "content-encoding" not in response.headers
+    assert response.headers["content-length"] == str(len(response.content))
+    assert response.json()["type"] == "application/json"
+
+
+def test_cookies_are_seen_live_and_not_kept(provider: FakeProvider, cassette: Any) -> None:
+    with httpx2.Client() as client:
+        client.post(f"{provider.url}/plain/echo", json={"a": 1})
+        assert "visit" in client.cookies
+    assert "Set-Cookie" not in str(cassette.responses)
+
+
+def test_without_aiohttps_stubs_httpx_is_mended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(same_response, "_AIOHTTP", ("vcr.stubs.aiohttp_stubs:gone",))
+    monkeypatch.setattr(events, "_AIOHTTP", ("vcr.stubs.aiohttp_stubs:gone",))
+    owners = [owner for mend in (same_response, events) for owner, _, _ in mend.patches()]
+    assert httpx_stubs in owners
+    assert aiohttp_stubs not in owners
+
+
+# --- what aiohttp sends
+
+
+async def post(url: str, **request: Any) -> None:
+    async with aiohttp.ClientSession() as session, session.post(url, **request) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "body", "content_type"),
+    [
+        ({"json": {"a": "1"}}, b'{"a": "1"}', "application/json"),
+        ({"data": {"a": "1"}}, b"a=1", "application/x-www-form-urlencoded"),
+        ({"data": [("a", "1"), ("a", "2")]}, b"a=1&a=2", "application/x-www-form-urlencoded"),
+        ({"data": "a=1"}, b"a=1", None),
+    ],
+)
+def test_what_is_recorded_is_what_aiohttp_sends(
+    request_: dict[str, Any], body: bytes, content_type: str | None, provider: FakeProvider, cassette: Any
+) -> None:
+    asyncio.run(post(f"{provider.url}/plain/form", **request_))
+    recorded = cassette.requests[0]
+    assert recorded.body == body
+    assert recorded.headers.get("content-type") == content_type
+    if content_type is not None:
+        assert provider.calls[0].content_type == content_type
+    assert provider.calls[0].length == len(body)
+
+
+# --- encodings
+
+
+def answer(body: bytes, coding: str) -> dict[str, Any]:
+    headers = {"Content-Encoding": [coding], "Content-Length": [str(len(body))], "X": ["y"]}
+    return {"status": {"code": 200, "message": "OK"}, "headers": headers, "body": {"string": body}}
+
+
+def test_zstd_is_decoded() -> None:
+    result = decoded(answer(encode(b"one two", "zstd"), "zstd"))
+    assert result["body"]["string"] == b"one two"
+    assert result["headers"] == {"X": ["y"], "content-length": ["7"]}
+
+
+def test_what_the_client_has_decoded_is_not_decoded_again() -> None:
+    assert decoded(answer(b"one two", "zstd"))["body"]["string"] == b"one two"
+
+
+def test_zstd_stays_as_it_came_where_nobody_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = answer(encode(b"one two", "zstd"), "zstd")
+    for name in ("compression.zstd", "backports.zstd", "zstandard"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert decoded(raw) == raw
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+def test_the_other_codings_are_vcrpys(coding: str) -> None:
+    assert decoded(answer(encode(b"one two", coding), coding))["body"]["string"] == b"one two"
+
+
+# --- events
+
+
+@given(st.lists(st.sampled_from([b"data: 1", b"event: a", b":", b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", "ü".encode()])).map(b"".join))
+def test_events_joined_are_the_body(body: bytes) -> None:
+    found = events.pieces(body, "text/event-stream; charset=utf-8") or []
+    assert b"".join(found) == body
+    assert all(found)
+
+
+def test_an_event_ends_with_its_blank_line() -> None:
+    body = b"data: 1\n\nevent: a\r\ndata: 2\r\n\r\n\r\ndata: 3"
+    assert events.pieces(body, "text/event-stream") == [b"data: 1\n\n", b"event: a\r\ndata: 2\r\n\r\n\r\n", b"data: 3"]
+
+
+def test_messages_of_aws_are_cut_by_their_length() -> None:
+    one, two = (16).to_bytes(4) + bytes(12), (17).to_bytes(4) + bytes(13)
+    assert events.pieces(one + two + b"rest", "application/vnd.amazon.eventstream") == [one, two, b"rest"]
+
+
+@given(st.binary())
+def test_no_bytes_of_an_aws_stream_are_lost(body: bytes) -> None:
+    assert b"".join(events.pieces(body, "application/vnd.amazon.eventstream") or []) == body
+
+
+@pytest.mark.parametrize("content_type", [None, "", "application/json", "text/plain"])
+def test_other_bodies_stay_in_one_piece(content_type: str | None) -> None:
+    assert events.pieces(b"data: 1\n\n", content_type) is None
