@@ -7,11 +7,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from llm_vcr import _core, codec
+from llm_vcr.stores.base import CassetteRecord, Episode
 from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
-from llm_vcr import _core, codec
-from llm_vcr.stores.base import CassetteRecord, Episode
 from tests.python.test_yaml_read import DEPTH, bodies, headers, texts
 
 sound = st.one_of(texts, st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
