@@ -147,10 +147,10 @@ class Settings:
     """``None`` is the store's own: files never expire, a shared store's episodes are fresh for a day."""
     stale: Stale = "rerecord"
     max_episodes: int = 50
-    project: str = ""
+    project: str | None = None
     prefix: str = "llm-vcr"
     on_outage: Outage | None = None
-    mirror: str = ""
+    mirror: str | None = None
     mirror_size: int = 2**30
     wait: float = 300.0
     media: Media = "shrink"
@@ -385,7 +385,9 @@ TABLE: Mapping[str, Setting] = {
             _choice(Outage),
             "a store that cannot be reached: miss (calls go live), mirror (the default where there is one), or fail",
         ),
-        Setting("mirror", str, "a folder with a copy of what was read from Redis, and of what could not be written to it", whole_run=True),
+        Setting(
+            "mirror", _name, "a folder with a copy of what was read from Redis, and of what could not be written to it", whole_run=True
+        ),
         Setting("mirror_size", _size, "how large the mirror may become (1G)", whole_run=True),
         Setting("wait", _duration, "how long to wait for another process that records the same cassette (5m)"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),

@@ -106,6 +106,8 @@ def all_errors() -> list[BaseException]:
         llm_vcr.LlmVcrWarning("text"),
         llm_vcr.ConsumedBodyWarning("text"),
         llm_vcr.NotSavedWarning("text"),
+        llm_vcr.StoreUnavailableError("redis://h", "reason"),
+        llm_vcr.StoreWarning("text"),
     ]
 
 
