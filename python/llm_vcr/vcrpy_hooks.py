@@ -255,6 +255,25 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
     """vcrpy's, with our mends in place before it patches the clients; the cassette is left even if it was not saved."""
 
+    _args_getter: Callable[[], dict[str, Any]]
+    _args_later: Callable[[], dict[str, Any]]
+
+    def __enter__(self) -> Any:
+        # vcrpy asks for the arguments again when it leaves; whatever became of the user's object meanwhile, it must un-patch.
+        arguments = self._args_getter()
+        self._args_later, self._args_getter = self._args_getter, lambda: dict(arguments)
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._args_getter = self._args_later
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            self._args_getter = self._args_later
+
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
             with mends.applied():

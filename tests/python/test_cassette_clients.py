@@ -321,6 +321,20 @@ def test_a_failing_save_leaves_nothing_patched(provider: FakeProvider, tmp_path:
     assert not path.exists()
 
 
+def test_what_becomes_of_the_users_object_meanwhile_leaves_nothing_patched(provider: FakeProvider, tmp_path: Path) -> None:
+    ours = llm_vcr.VCR()
+    opened = ours.use_cassette(tmp_path / "a.yaml")
+    with opened:
+        send("httpx2", f"{provider.url}/v1/chat/completions", chat("hello"))
+        ours.match_on = ["no such matcher"]
+    assert (tmp_path / "a.yaml").exists()
+    with pytest.raises(KeyError, match="no such matcher"):
+        opened.__enter__()
+    ours.match_on = ["uri", "llm_body"]
+    with opened as cassette:
+        assert [one.__name__ for one in cassette._match_on] == ["uri", "llm_body"]
+
+
 def test_nested_cassettes_keep_to_themselves(provider: FakeProvider, tmp_path: Path) -> None:
     url = f"{provider.url}/v1/chat/completions"
     with llm_vcr.VCR().use_cassette(tmp_path / "outer.yaml") as outer:
