@@ -196,6 +196,8 @@ def _plain_episode(one: Any) -> Episode | None:
     headers, body = request["headers"], request["body"]
     if "status_code" in response or request.keys() != _REQUEST.keys() or not (body is None or isinstance(body, bytes)):
         return None
+    if "[" in request["uri"] or not request["uri"].isascii():  # what `urlsplit` may refuse
+        return None
     plain = {}
     for name, values in headers.items():
         if not isinstance(name, str) or not isinstance(values, list) or not values:
