@@ -65,6 +65,7 @@ fuzz:  ## random and mutated bodies through every entry of the core (FUZZ_CASES 
 
 bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain Python way, in one run
 	$(BIN)/python -m benches.python.table
+	$(BIN)/python -m benches.python.replay
 
 wheel: $(STAMPS)/build  ## the sdist, and a wheel built from it, into dist/
 	rm -rf dist

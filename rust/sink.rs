@@ -24,7 +24,8 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    const BUFFER: usize = 4096;
+    /// Enough blocks for a call to cost nothing beside them; more would only take longer to clear.
+    const BUFFER: usize = 1024;
 
     /// A hash that has seen nothing.
     #[must_use]
@@ -75,5 +76,9 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        digits.extend([byte >> 4, byte & 15].map(|nibble| char::from(DIGITS[usize::from(nibble)])));
+    }
+    digits
 }

@@ -122,6 +122,10 @@ impl Index<'_, '_, '_> {
                     self.string(token, escapes);
                     self.after_value();
                 }
+                Event::Number if self.walk.is_none() => {
+                    self.before_value(reader.comma());
+                    self.join(token.start, reader.skip_numbers());
+                }
                 Event::Number | Event::True | Event::False | Event::Null => {
                     self.before_value(reader.comma());
                     self.join(token.start, token.end);

@@ -178,6 +178,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Passes over the numbers that follow in the same array with a mere comma between them, as in embeddings and tokens; the offset after
+    /// the last one. What is wrong with the next one is for [`Self::next`] to find.
+    #[inline]
+    pub(super) fn skip_numbers(&mut self) -> usize {
+        while matches!(self.expect, Expect::ItemsEnd)
+            && let Some([b',', b'-' | b'0'..=b'9']) = self.body.get(self.at..).and_then(<[u8]>::first_chunk)
+            && let (end, true) = number_end(self.body, self.at + 1)
+        {
+            self.at = end;
+        }
+        self.at
+    }
+
     #[inline]
     fn after_comma(&mut self) -> u8 {
         self.comma = self.at;

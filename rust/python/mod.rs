@@ -219,6 +219,9 @@ mod _core {
     fn sha256_hex(body: &Bound<'_, PyBytes>) -> String {
         sink::hex(&detached(body, sink::sha256))
     }
+    /// What a packed episode shares with others: the SHA-256 of each payload, and how it is stored.
+    type Blobs<'py> = Vec<(String, Bound<'py, PyBytes>)>;
+
     type Bodies<'py> = (Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>, Option<Bound<'py, PyBytes>>);
 
     #[pyfunction]
@@ -227,7 +230,7 @@ mod _core {
         head: &[u8],
         request: Option<&[u8]>,
         response: Option<&[u8]>,
-    ) -> PyResult<(Bound<'py, PyBytes>, Vec<(String, Bound<'py, PyBytes>)>)> {
+    ) -> PyResult<(Bound<'py, PyBytes>, Blobs<'py>)> {
         let encoded = py.detach(|| compact::encode(head, request, response)).map_err(value_error)?;
         let blobs = encoded.blobs.iter().map(|one| (sink::hex(&one.digest), PyBytes::new(py, &one.stored))).collect();
         Ok((PyBytes::new(py, &encoded.episode), blobs))
@@ -240,7 +243,7 @@ mod _core {
 
     #[pyfunction]
     fn unpack_episode<'py>(py: Python<'py>, episode: &[u8], blobs: Vec<Bound<'py, PyBytes>>) -> PyResult<Bodies<'py>> {
-        let stored: Vec<&[u8]> = blobs.iter().map(|blob| blob.as_bytes()).collect();
+        let stored: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
         let decoded = py.detach(|| compact::decode(episode, &stored)).map_err(value_error)?;
         let bytes = |body: Option<Vec<u8>>| body.map(|body| PyBytes::new(py, &body));
         Ok((PyBytes::new(py, &decoded.head), bytes(decoded.request), bytes(decoded.response)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -29,14 +30,16 @@ _AIOHTTP = (
     "aiohttp:StreamReader._read_nowait_chunk",
 )
 
-_EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\r\r)[\r\n]*|.+", re.DOTALL)
+_END = re.compile(rb"(?:\r\n\r\n|\n\n|\r\r)[\r\n]*")
 
 
 def pieces(body: bytes, content_type: str | None) -> list[bytes] | None:
     """The events of a stream, which joined give back the body; ``None`` for what is none."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == "text/event-stream":
-        return _EVENT.findall(body)
+        # The ends only: a pattern that runs over the events themselves takes ten times as long.
+        ends = [0, *(end.end() for end in _END.finditer(body)), len(body)]
+        return [body[start:end] for start, end in itertools.pairwise(ends) if end > start]
     if kind == "application/vnd.amazon.eventstream":
         return list(_messages(body))
     return None
@@ -68,7 +71,9 @@ def patches() -> Iterator[tuple[object, str, object]]:
 
 def _httpx_response(deserialize: Callable[..., Any], stored: Any, library: Any) -> Any:
     response = deserialize(stored, library)
-    events = pieces(b"".join(response.stream), response.headers.get("content-type"))
+    content_type = response.headers.get("content-type")
+    # Without its type a body is no stream; joining it would copy it.
+    events = pieces(b"".join(response.stream), content_type) if pieces(b"", content_type) is not None else None
     if events is not None:
         response.stream = _event_stream(library)(events)
     return response

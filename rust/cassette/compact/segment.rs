@@ -106,14 +106,14 @@ fn decoded(body: &[u8], run: Range<usize>) -> Option<(u8, Vec<u8>, Range<usize>)
     let text = &body[run.clone()];
     let whole = &text[..text.len() / 4 * 4];
     for (kind, alphabet) in [(BASE64, STANDARD), (BASE64_URL, URL_SAFE)] {
-        if let Some(bytes) = exact(alphabet, whole) {
+        if let Some(bytes) = exact(&alphabet, whole) {
             return Some((kind, bytes, run.start..run.start + whole.len()));
         }
     }
     None
 }
 
-fn exact(alphabet: Base64, text: &[u8]) -> Option<Vec<u8>> {
+fn exact(alphabet: &Base64, text: &[u8]) -> Option<Vec<u8>> {
     let bytes = alphabet.decode_to_vec(text).ok()?;
     (alphabet.encode_to_string(&bytes).as_bytes() == text).then_some(bytes)
 }

@@ -1,10 +1,10 @@
-//! What a plain scalar stands for under YAML 1.1, as PyYAML's `SafeLoader` resolves it.
+//! What a plain scalar stands for under YAML 1.1, as `PyYAML`'s `SafeLoader` resolves it.
 
 use std::borrow::Cow;
 
 use super::Event;
 
-/// The event for a plain scalar, or `None` for what only PyYAML knows what to do with (`<<` and `=`).
+/// The event for a plain scalar, or `None` for what only `PyYAML` knows what to do with (`<<` and `=`).
 pub(super) fn resolve(text: Cow<'_, str>) -> Option<Event<'_>> {
     let value: &str = &text;
     match *value.as_bytes().first()? {
@@ -38,14 +38,14 @@ fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-/// An integer in the form that Python writes; every other form (octal, hexadecimal, underscores, base 60) is left to PyYAML.
+/// An integer in the form that Python writes; every other form (octal, hexadecimal, underscores, base 60) is left to `PyYAML`.
 fn decimal(value: &str) -> Option<i64> {
     let digits = value.strip_prefix('-').unwrap_or(value).as_bytes();
     let plain = !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit);
     if plain && (digits[0] != b'0' || digits.len() == 1) { value.parse().ok() } else { None }
 }
 
-/// Whether PyYAML might take it for a number or a date. Wrong guesses cost time only: it is asked.
+/// Whether `PyYAML` might take it for a number or a date. Wrong guesses cost time only: it is asked.
 fn may_be_number_or_date(value: &str) -> bool {
     const LETTERS: &[u8] = b"abcdefABCDEFxX_:.+-iInNtTzZ \t";
     value.bytes().all(|byte| byte.is_ascii_digit() || LETTERS.contains(&byte))

@@ -62,7 +62,7 @@ pub(super) fn double(rest: &str) -> Option<Quoted<'_>> {
     }
 }
 
-fn finish<'a>(mut out: String, last: &'a str, whole: bool) -> Cow<'a, str> {
+fn finish(mut out: String, last: &str, whole: bool) -> Cow<'_, str> {
     if whole {
         return Cow::Borrowed(last);
     }

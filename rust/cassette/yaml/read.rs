@@ -27,7 +27,7 @@ pub enum Event<'a> {
     Int(i64),
     /// Text.
     Str(Cow<'a, str>),
-    /// A plain scalar that may be a number, a date or text: PyYAML knows.
+    /// A plain scalar that may be a number, a date or text: `PyYAML` knows.
     Plain(Cow<'a, str>),
     /// `!!binary`
     Binary(Vec<u8>),
@@ -405,7 +405,7 @@ fn is_plain_start(rest: &[u8], second: u8) -> bool {
     }
 }
 
-/// Whether nothing on a line ends a plain scalar: a colon or a comment. (Tabs are left to PyYAML.)
+/// Whether nothing on a line ends a plain scalar: a colon or a comment. (Tabs are left to `PyYAML`.)
 fn is_plain(line: &str) -> bool {
     let bytes = line.as_bytes();
     memchr(b'\t', bytes).is_none()
@@ -427,6 +427,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Whether every character is one that libyaml takes as it is: printable, and no line break but `\n`.
+#[allow(clippy::needless_bitwise_bool, reason = "branches keep the compiler from making vectors of the loop")]
 pub(super) fn is_printable(bytes: &[u8]) -> bool {
     bytes.chunks(256).enumerate().all(|(number, chunk)| {
         // Without a branch a byte, so that the compiler makes vectors of it; what is looked at closely is rare.

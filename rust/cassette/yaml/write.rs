@@ -126,12 +126,19 @@ fn double(out: &mut String, value: &str) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            '\0'..='\x1f' | '\x7f'..='\u{9f}' => out.push_str(&format!("\\x{:02X}", u32::from(one))),
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-                out.push_str(&format!("\\u{:04X}", u32::from(one)))
-            }
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' => escape(out, 'x', 2, one),
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => escape(out, 'u', 4, one),
             _ => out.push(one),
         }
     }
     out.push('"');
+}
+
+fn escape(out: &mut String, kind: char, digits: u32, one: char) {
+    out.push('\\');
+    out.push(kind);
+    for place in (0..digits).rev() {
+        let digit = (u32::from(one) >> (4 * place)) & 0xf;
+        out.extend(char::from_digit(digit, 16).map(|digit| digit.to_ascii_uppercase()));
+    }
 }
