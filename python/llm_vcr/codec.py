@@ -106,8 +106,8 @@ def _tree(record: CassetteRecord) -> dict[str, Any]:
         tree["metadata"] = dict(record.metadata)
     if record.ttl != math.inf:
         tree["ttl_seconds"] = record.ttl
-    if record.recorded_at is not None:
-        tree["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    # Always there, as the sign that the file was not cut off.
+    tree["recorded_at"] = None if record.recorded_at is None else record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     return tree
 
 
