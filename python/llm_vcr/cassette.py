@@ -36,6 +36,9 @@ from llm_vcr.stores import CassetteRecord
 from llm_vcr.stores.lease import Flight
 from llm_vcr.vcr_request import Request
 
+MAX_HOPS = 20
+"""So many redirects lead on, as browsers have it: vcrpy follows those of aiohttp itself, and would go on for ever."""
+
 MISSES = 20
 """So many misses of a cassette are explained; the others are counted."""
 
@@ -136,6 +139,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._refusals: list[str] = []
         self._base: CassetteRecord | None = None
         self._flight: Flight | None = None
+        self._hops = 0
+        """Redirects followed for one call of aiohttp's."""
         self._filters_requests = arguments.get("before_record_request") is not None
         self._filters_responses = arguments.get("before_record_response") is not None
 
@@ -336,6 +341,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             request._llm_vcr_turn = None
             if isinstance(turn, _Refusal):
                 return turn.answer
+            self._hops = self._hops + 1 if getattr(request, "stored", False) else 0
+            if self._hops > MAX_HOPS:
+                raise UnhandledHTTPRequestError(f"The cassette ({self._path!r}) has redirects without an end: {prepared}")
             self._reserved.add(turn.index)
             stored, response = self.data[turn.index]
             if self.play_counts[turn.index] == 0 and turn.index < self._loaded_count:
@@ -353,6 +361,14 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         with self._lock:
             return prepared is not None and self._find(prepared) is not None
+
+    def as_stored(self, request: Any) -> Any:
+        """A request that was refused, as people may see it."""
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return request
+        prepared._llm_vcr_counted = True
+        return prepared
 
     def rewind(self) -> None:
         """Play all of it again."""
@@ -392,6 +408,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         if prepared is None:
             return []
+        if not getattr(request, "_llm_vcr_counted", False):
+            # Nobody asked to play it: vcrpy looks for what a redirect of aiohttp's leads to, and would take what is merely similar.
+            target = _without_fragment(prepared.uri)
+            return [(stored, [], []) for stored, _ in self.data if _without_fragment(stored.uri) == target]
         by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
         for stored, _ in self.data:
             failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]

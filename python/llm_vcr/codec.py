@@ -106,8 +106,8 @@ def _tree(record: CassetteRecord) -> dict[str, Any]:
         tree["metadata"] = dict(record.metadata)
     if record.ttl != math.inf:
         tree["ttl_seconds"] = record.ttl
-    if record.recorded_at is not None:
-        tree["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
+    # Always there, always last: a file without it was cut off.
+    tree["recorded_at"] = None if record.recorded_at is None else record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     return tree
 
 
@@ -195,6 +195,8 @@ def _plain_episode(one: Any) -> Episode | None:
     request, response = one["request"], one["response"]
     headers, body = request["headers"], request["body"]
     if "status_code" in response or request.keys() != _REQUEST.keys() or not (body is None or isinstance(body, bytes)):
+        return None
+    if "[" in request["uri"] or not request["uri"].isascii():  # what `urlsplit` may refuse
         return None
     plain = {}
     for name, values in headers.items():

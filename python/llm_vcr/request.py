@@ -215,8 +215,13 @@ def _form(form: Any) -> Body:
             warnings.simplefilter("ignore")
             payload = fresh()
         data = _payload(payload)
-    except (TypeError, ValueError) as error:
-        raise UnsupportedBodyError(f"a form field cannot be read: {error}") from error
+    except UnsupportedBodyError:
+        raise
+    except (TypeError, ValueError) as error:  # its text holds the value of the field, which may be a secret
+        types = ", ".join(sorted({type(value).__qualname__ for *_, value in form._fields}))
+        raise UnsupportedBodyError(
+            f"a form with fields of the types {types} cannot be read: aiohttp takes one of them for no part"
+        ) from error
     finally:
         for file, position in files:
             file.seek(position)

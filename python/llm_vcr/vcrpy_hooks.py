@@ -13,6 +13,7 @@ from typing import Any
 
 import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
+from vcr.errors import CannotOverwriteExistingCassetteException
 
 from llm_vcr import config, mends
 from llm_vcr.cassette import Cassette, Policy
@@ -41,15 +42,29 @@ INTERNALS = {
     "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
-    "vcr.stubs": ("Request",),
+    "vcr.stubs": ("Request", "CannotOverwriteExistingCassetteException"),
+    "vcr.stubs.httpx_stubs": ("VcrRequest", "CannotOverwriteExistingCassetteException"),
 }
 """What we use of vcrpy beyond its documentation: ``module:class`` and its attributes."""
 
-# Where vcrpy's stubs make their requests. Ours reads the body there, before vcrpy walks an iterator or aiohttp empties a form.
-_REQUEST_MAKERS = (
+
+class RefusedCall(CannotOverwriteExistingCassetteException):  # type: ignore[misc]  # vcrpy is not typed
+    """vcrpy's error for a call that may not be made, about the request as it would be stored: without its secrets."""
+
+    def __init__(self, *args: Any, cassette: Cassette, failed_request: Any) -> None:
+        """Say what ``cassette`` has instead of ``failed_request``."""
+        super().__init__(*args, cassette=cassette, failed_request=cassette.as_stored(failed_request))
+
+
+# What vcrpy's stubs make: requests, whose body ours reads before vcrpy walks an iterator or aiohttp empties a form, and errors.
+_MADE_BY_STUBS = (
     ("vcr.stubs", "Request", None, Request),
     ("vcr.stubs.aiohttp_stubs", "Request", "aiohttp", AiohttpRequest),
     ("vcr.stubs.httpx_stubs", "VcrRequest", None, Request),
+    ("vcr.stubs", "CannotOverwriteExistingCassetteException", None, RefusedCall),
+    ("vcr.stubs.aiohttp_stubs", "CannotOverwriteExistingCassetteException", "aiohttp", RefusedCall),
+    ("vcr.stubs.httpx_stubs", "CannotOverwriteExistingCassetteException", None, RefusedCall),
+    ("vcr.stubs.tornado_stubs", "CannotOverwriteExistingCassetteException", "tornado", RefusedCall),
 )
 
 # Transports that end in the process itself: what they answer is the user's own application, and must not come from yesterday.
@@ -240,6 +255,25 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
 class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
     """vcrpy's, with our mends in place before it patches the clients; the cassette is left even if it was not saved."""
 
+    _args_getter: Callable[[], dict[str, Any]]
+    _args_later: Callable[[], dict[str, Any]]
+
+    def __enter__(self) -> Any:
+        # vcrpy asks for the arguments again when it leaves; whatever became of the user's object meanwhile, it must un-patch.
+        arguments = self._args_getter()
+        self._args_later, self._args_getter = self._args_getter, lambda: dict(arguments)
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._args_getter = self._args_later
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            self._args_getter = self._args_later
+
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
             with mends.applied():
@@ -262,9 +296,9 @@ def _listed(hooks: Any) -> list[Any]:
 def _patches(*, in_process: bool) -> tuple[tuple[object, str, object], ...]:
     """What is put in place for as long as a cassette is open, by vcrpy, which also puts it back."""
     patches: list[tuple[object, str, object]] = []
-    for module, name, needs, maker in _REQUEST_MAKERS:
+    for module, name, needs, ours in _MADE_BY_STUBS:
         if needs is None or importlib.util.find_spec(needs) is not None:
-            patches.append((importlib.import_module(module), name, maker))
+            patches.append((importlib.import_module(module), name, ours))
     if in_process:
         patches += [patch for library in ("httpx", "httpx2") for patch in _originals(library)]
     return tuple(patches)

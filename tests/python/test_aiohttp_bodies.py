@@ -126,3 +126,15 @@ def test_an_unseekable_file_in_a_form_is_unsupported_and_left_alone() -> None:
     with pytest.raises(UnsupportedBodyError, match="only once"):
         materialize(form)
     assert file.read() == b"abc"
+
+
+def test_no_value_of_a_field_in_the_error() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            return "hunter2"
+
+    form = aiohttp.FormData()
+    form.add_field("password", Odd(), filename="a")
+    with pytest.raises(UnsupportedBodyError, match="Odd") as caught:
+        materialize(form)
+    assert "hunter2" not in str(caught.value)
