@@ -60,6 +60,14 @@ def logprobs(size: int) -> bytes:
     return compact({"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o-mini", "choices": [choice]})
 
 
+def embeddings(size: int) -> bytes:
+    """An answer of about ``size`` bytes with embeddings as floats: nothing but numbers."""
+    rng = random.Random(6)
+    rows = [[round(rng.uniform(0.001, 0.2) * rng.choice((-1, 1)), 8) for _ in range(512)] for _ in range(size // 6_100)]
+    data = [{"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)]
+    return compact({"object": "list", "data": data, "model": "text-embedding-3-small"})
+
+
 def tokens(rng: random.Random) -> dict[str, Callable[[], str]]:
     """What differs from run to run, by kind."""
     return {

@@ -89,7 +89,14 @@ OPERATIONS = (
     Operation("the same against orjson, 20 KB", lambda: _fingerprint(bodies.chat(20 * KB), plain_json.fingerprint_orjson), 1.2),
     Operation("the same against orjson, 200 KB", lambda: _fingerprint(bodies.chat(200 * KB), plain_json.fingerprint_orjson), 1.2),
     Operation(
-        "the same against orjson, 200 KB numbers", lambda: _fingerprint(bodies.logprobs(200 * KB), plain_json.fingerprint_orjson), 2.5
+        "the same against orjson, 200 KB of embeddings",
+        lambda: _fingerprint(bodies.embeddings(200 * KB), plain_json.fingerprint_orjson),
+        2.5,
+    ),
+    Operation(
+        "the same against orjson, 200 KB of logprobs",
+        lambda: _fingerprint(bodies.logprobs(200 * KB), plain_json.fingerprint_orjson),
+        2.5,
     ),
     Operation("SHA-256, 64 KB", lambda: _sha256(64 * 1024), 0.97, 1),
     Operation("SHA-256, 1 MB", lambda: _sha256(MB), 0.97, 1),

@@ -86,7 +86,9 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'llm_vcr' has no attribute {name!r}")
     module = importlib.import_module(_LATER[name])
-    return module if name == "matchers" else getattr(module, name)
+    found = module if name == "matchers" else getattr(module, name)
+    globals()[name] = found  # the next time, nobody asks here
+    return found
 
 
 def __dir__() -> list[str]:

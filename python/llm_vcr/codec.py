@@ -106,8 +106,8 @@ def _tree(record: CassetteRecord) -> dict[str, Any]:
         tree["metadata"] = dict(record.metadata)
     if record.ttl != math.inf:
         tree["ttl_seconds"] = record.ttl
-    # Always there, as the sign that the file is whole; without a value where nobody knows (a cassette of stock vcrpy that was repaired).
-    tree["recorded_at"] = record.recorded_at.astimezone(UTC).isoformat(timespec="seconds") if record.recorded_at is not None else None
+    # Always there, always last: a file without it was cut off.
+    tree["recorded_at"] = None if record.recorded_at is None else record.recorded_at.astimezone(UTC).isoformat(timespec="seconds")
     return tree
 
 

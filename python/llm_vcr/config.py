@@ -385,9 +385,7 @@ TABLE: Mapping[str, Setting] = {
             _choice(Outage),
             "a store that cannot be reached: miss (calls go live), mirror (the default where there is one), or fail",
         ),
-        Setting(
-            "mirror", _name, "a folder with a copy of what was read from Redis, and of what could not be written to it", whole_run=True
-        ),
+        Setting("mirror", _name, "a folder with a copy of what was read from Redis, and what it did not take", whole_run=True),
         Setting("mirror_size", _size, "how large the mirror may become (1G)", whole_run=True),
         Setting("wait", _duration, "how long to wait for another process that records the same cassette (5m)"),
         Setting("media", _choice(Media), "media of 64 KiB and more: shrink (a small file of the same type, the default) or keep"),

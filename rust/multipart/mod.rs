@@ -56,6 +56,17 @@ impl Piece<'_> {
     }
 }
 
+impl Piece<'_> {
+    /// Where a payload starts in the body it came from.
+    #[must_use]
+    pub fn offset(&self) -> Option<usize> {
+        match self {
+            Self::Framing(_) => None,
+            Self::Payload { offset, .. } => Some(*offset),
+        }
+    }
+}
+
 impl<'a> Rewrite<'a> {
     /// The pieces in order; their bytes, put together, are the rewritten body.
     #[must_use]

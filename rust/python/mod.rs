@@ -15,7 +15,7 @@ mod _core {
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyDict};
 
-    use super::convert::{ContentType, changed, detached, value_error};
+    use super::convert::{ContentType, changed, detached, joined, value_error};
     use crate::cassette::{compact, yaml};
     use crate::media::Shrink;
     use crate::{body, diff, fingerprint, json, multipart, secrets, sink, volatile};
@@ -132,15 +132,14 @@ mod _core {
 
     #[pyfunction]
     fn rewrite_multipart<'py>(
-        py: Python<'py>,
         body: Bound<'py, PyBytes>,
         content_type: &str,
-    ) -> PyResult<(Bound<'py, PyBytes>, String, Option<String>)> {
+    ) -> PyResult<(Bound<'py, PyAny>, String, Option<String>)> {
         match detached(&body, |bytes| multipart::rewrite(bytes, content_type)) {
-            Err(error) => Ok((body, content_type.to_owned(), Some(error.to_string()))),
-            Ok(rewrite) if rewrite.is_unchanged() => Ok((body, content_type.to_owned(), None)),
+            Err(error) => Ok((body.into_any(), content_type.to_owned(), Some(error.to_string()))),
+            Ok(rewrite) if rewrite.is_unchanged() => Ok((body.into_any(), content_type.to_owned(), None)),
             Ok(rewrite) => {
-                let out = super::convert::written(py, rewrite.len(), |sink| rewrite.write_to(sink))?;
+                let out = joined(&body, rewrite.pieces().iter().map(|piece| (piece.bytes(), piece.offset())))?;
                 Ok((out, rewrite.content_type.into_owned(), None))
             }
         }

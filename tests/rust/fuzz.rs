@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::thread;
 
 use llm_vcr::body::{self, Kind, Rules, SENTINEL};
+use llm_vcr::cassette::{compact, yaml};
 use llm_vcr::diff::{Cause, explain, explain_with, first_difference};
 use llm_vcr::fingerprint::{FORMAT, NO_KEY, fingerprint, key_fingerprint, shrink_request};
 use llm_vcr::json::{self, Event, Path, PathSet, Reader};
@@ -78,7 +79,7 @@ fn every_entry_takes_every_input() {
 const MOST_FAILURES: usize = 20;
 
 /// What has to happen now and then.
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 20] = [
     "a body is empty",
     "a body is json",
     "a body is json-lines",
@@ -98,6 +99,7 @@ const EVENTS: [&str; 19] = [
     "a secret is found",
     "a uri is redacted",
     "two bodies are equal",
+    "yaml is read back",
 ];
 
 fn check(input: &Input, random: &mut Random, seen: &mut Seen) {
@@ -111,6 +113,7 @@ fn check(input: &Input, random: &mut Random, seen: &mut Seen) {
     masking(input, &rules, seen);
     differences(input, &rules, seen);
     credentials(input, seen);
+    stored(input, seen);
 }
 
 fn note(seen: &mut Seen, what: &'static str, happened: bool) {
@@ -319,6 +322,35 @@ fn differences(input: &Input, rules: &Rules, seen: &mut Seen) {
         assert_eq!(scan(shown.as_bytes()), [], "{shown}");
     }
     note(seen, "a difference is explained", mismatch.cause != Cause::Same);
+}
+
+/// What is written is read back, from the compact form and from YAML; what is not ours is refused or read, and never a panic.
+fn stored(input: &Input, seen: &mut Seen) {
+    let (a, b) = (&input.body[..], &input.other[..]);
+    let encoded = compact::encode(input.texts[0].as_bytes(), Some(a), Some(b)).expect("far below a gigabyte");
+    let blobs: Vec<&[u8]> = encoded.blobs.iter().map(|blob| &blob.stored[..]).collect();
+    let decoded = compact::decode(&encoded.episode, &blobs).expect("what was just encoded");
+    assert_eq!((decoded.request.as_deref(), decoded.response.as_deref()), (Some(a), Some(b)));
+    assert_eq!(decoded.head, input.texts[0].as_bytes());
+    assert!(compact::blobs(a).is_err() || compact::decode(a, &[b]).is_err() || a.first() == Some(&compact::VERSION));
+    let damaged: Vec<u8> =
+        encoded.episode.iter().zip(a.iter().cycle()).map(|(x, y)| if *y < 8 { x ^ y } else { *x }).collect();
+    let _ = compact::decode(&damaged, &blobs);
+
+    let _ = yaml::read(&[a, b"\n"].concat());
+    let mut text = String::new();
+    if let Ok(value) = std::str::from_utf8(a)
+        && yaml::write::key(&mut text, &input.texts[1])
+    {
+        text.push(' ');
+        yaml::write::text(&mut text, value, 0);
+        text.push('\n');
+        let read = yaml::read(text.as_bytes());
+        note(seen, "yaml is read back", read.is_some());
+        let is_value = |event: &yaml::Event| matches!(event, yaml::Event::Str(read) if read == value);
+        // Where the reader does not know what was written, PyYAML is asked.
+        assert!(read.is_none_or(|events| events.iter().any(is_value)), "{text:?}");
+    }
 }
 
 fn credentials(input: &Input, seen: &mut Seen) {
