@@ -321,6 +321,16 @@ def test_eight_threads_share_out_the_episodes(tmp_path: Path) -> None:
     assert (cassette.counts.played, cassette.counts.refused) == (40, 8)
 
 
+@pytest.mark.parametrize("token", UUIDS[:2], ids=["exact", "masked"])
+def test_an_episode_that_was_promised_is_nobody_elses(tmp_path: Path, token: str) -> None:
+    path = tmp_path / "a.yaml"
+    record(path, *[prompt("a", UUIDS[0])] * 3)
+    with llm_vcr.VCR(record_mode="none").use_cassette(path, allow_playback_repeats=False) as cassette:
+        first, second, third, fourth = (asked(prompt("a", token)) for _ in range(4))
+        assert [cassette.can_play_response_for(one) for one in (first, second, first, third, fourth)] == [True] * 4 + [False]
+        assert [cassette.play_response(one)["body"]["string"] for one in (third, first, second)] == [b"2", b"0", b"1"]
+
+
 def test_a_save_that_fails_is_told_and_raises_nothing(tmp_path: Path) -> None:
     class Broken:
         @staticmethod

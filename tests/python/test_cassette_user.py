@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,24 @@ def test_metadata_of_vcrpys_is_kept(url: str, tmp_path: Path) -> None:
     with vcrpy.VCR(record_mode="none").use_cassette(str(path)) as stock:
         assert stock.get_metadata("seed", 0) == 42
         assert len(stock) == 2
+
+
+def test_a_fresh_start_replaces_what_was_there_if_it_is_kept(provider: FakeProvider, url: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    with llm_vcr.VCR().use_cassette(path):
+        ask(url, "one")
+        ask(url, "two")
+    before = path.read_bytes()
+    ours = llm_vcr.VCR(record_mode="new_episodes")
+    again = llm_vcr.install(vcrpy.VCR(record_mode="new_episodes"), policy=replace(ours._llm_vcr_policy, fresh_start=True))
+    for gate in ("the test failed", None):
+        opened = again.use_cassette(path)
+        with opened as cassette:
+            assert len(cassette) == 0
+            ask(url, "two")
+            ask(url, "three")
+            cassette.gate = gate
+        assert (path.read_bytes() == before) == (gate is not None)
+    with llm_vcr.VCR(record_mode="none").use_cassette(path) as cassette:
+        assert ["three" in str(one.body) for one in cassette.requests] == [False, True]
+    assert provider.count == 6
