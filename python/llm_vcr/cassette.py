@@ -288,15 +288,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
         if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_ours(request):
             return False
-        probe = self.policy.filters.probe(request)
-        with self._lock:
-            if getattr(request, "_llm_vcr_turn", None) is not None:
-                return True
-            turn = self._find(probe, passes=(False,))
-            if turn is not None:
-                self._reserved.add(turn.index)
-                request._llm_vcr_turn = turn
-        return turn is not None
+        return self._reserve(request, self.policy.filters.probe(request), passes=(False,))
 
     def _missed(self, prepared: Request) -> str | None:
         """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
@@ -316,12 +308,12 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self.misses.append(explain_miss(prepared, loaded, self._reserved, self.policy.filters.matchers, why or ""))
         return why and "\n".join(self.misses[-1].lines())
 
-    def _reserve(self, request: Any, prepared: Request) -> bool:
+    def _reserve(self, request: Any, prepared: Request, passes: tuple[bool, ...] = (False, True)) -> bool:
         """Find this request an episode, and keep it for it."""
         with self._lock:
             if getattr(request, "_llm_vcr_turn", None) is not None:
                 return True
-            turn = self._find(prepared)
+            turn = self._find(prepared, passes)
             if turn is None:
                 return False
             self._reserved.add(turn.index)
