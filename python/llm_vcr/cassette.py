@@ -20,7 +20,7 @@ from vcr import matchers as vcr_matchers
 from vcr.cassette import Cassette as VcrCassette
 from vcr.cassette import _run_hooks
 from vcr.errors import UnhandledHTTPRequestError
-from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
+from vcr.matchers import _evaluate_matcher
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
@@ -28,7 +28,7 @@ from vcr.request import HeadersDict
 from llm_vcr import _core, patches
 from llm_vcr.config import Settings, override
 from llm_vcr.filters import Filters, status_code
-from llm_vcr.matchers import SESSION
+from llm_vcr.index import KEYS, Index
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
 from llm_vcr.request import header, text
@@ -134,7 +134,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """The calls that no episode answered, the first `MISSES` of them explained."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
-        self._index = _Index(self._match_on, policy.filters)
+        self._index = Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
         self._base: CassetteRecord | None = None
@@ -148,7 +148,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         matchers = self.policy.filters.matchers
         known = (matchers.body, matchers.request, vcr_matchers.body, vcr_matchers.raw_body)
         # A matcher of the user's own may well look at the body: only vcrpy's and ours are known not to.
-        return any(one in known or (one not in _KEYS and one not in (matchers.key, vcr_matchers.headers)) for one in self._match_on)
+        return any(one in known or (one not in KEYS and one not in (matchers.key, vcr_matchers.headers)) for one in self._match_on)
 
     def why_not_kept(self) -> list[str]:
         """Why calls were made, or refused, without their answer being stored."""
@@ -421,8 +421,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         ]
 
     def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
-        if matcher in _KEYS:
-            return bool(_KEYS[matcher](prepared) == _KEYS[matcher](stored))
+        if matcher in KEYS:
+            return bool(KEYS[matcher](prepared) == KEYS[matcher](stored))
         return bool(_evaluate_matcher(matcher, prepared, stored)[0])
 
     # --- what the provider answered
@@ -578,9 +578,9 @@ _EXPLAINED = 3
 
 def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
     """Why a matcher does not agree, the cause as its first word."""
-    if matcher in _KEYS:
+    if matcher in KEYS:
         word = "method" if matcher is vcr_matchers.method else "url"
-        return f"{word}: {_KEYS[matcher](prepared)} != {_KEYS[matcher](stored)} (recorded)"
+        return f"{word}: {KEYS[matcher](prepared)} != {KEYS[matcher](stored)} (recorded)"
     return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
 
 
@@ -595,99 +595,3 @@ def _in_common(prepared: Request, stored: Any) -> int:
 
 def _without_fragment(uri: str) -> str:
     return uri.partition("#")[0]
-
-
-# What the index can look up of vcrpy's own matchers; every other one is asked about each candidate.
-_KEYS: Mapping[Any, Callable[[Any], Any]] = {
-    vcr_matchers.method: lambda one: text(one.method).upper(),
-    vcr_matchers.scheme: lambda one: one.scheme,
-    vcr_matchers.host: lambda one: one.host,
-    vcr_matchers.port: lambda one: one.port,
-    vcr_matchers.path: lambda one: _normalized_path(one.path),
-    vcr_matchers.query: lambda one: tuple(one.query),
-    vcr_matchers.uri: _normalized_uri,
-}
-
-
-class _Index:
-    """The episodes by what they are matched on: looking one up costs the same among one and among a thousand."""
-
-    def __init__(self, match_on: Any, filters: Filters) -> None:
-        matchers = filters.matchers
-        self._matchers = matchers
-        self._keys = [_KEYS[one] for one in match_on if one in _KEYS]
-        self._by_body = matchers.body in match_on
-        self._by_key = matchers.key in match_on and filters.settings.credential != "ignore"
-        self._others = [one for one in match_on if one not in _KEYS and one not in (matchers.body, matchers.key)]
-        self._place_at: dict[tuple[Any, str], Any] = {}
-        self.clear()
-
-    @property
-    def needs_all(self) -> bool:
-        """Whether there are matchers that look at a request by themselves."""
-        return bool(self._others)
-
-    def clear(self) -> None:
-        """Forget everything; it is built again when next asked."""
-        self._traits: list[tuple[str, str | None]] = []
-        self._exact: dict[Any, list[int]] = {}
-        self._places: dict[Any, list[int]] = {}
-        self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
-
-    def find(self, data: list[tuple[Any, Any]], request: Request, *, masked: bool) -> list[int]:
-        """The numbers of the episodes that match, in recorded order."""
-        self._extend(data)
-        place = self._place(request)
-        if not self._by_body:
-            # Without a body there is nothing to mask.
-            candidates = [] if masked else self._places.get(place, [])
-        elif masked:
-            candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
-        else:
-            candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
-        if not candidates:
-            return []
-        traits = self._traits_of(request)
-        return [one for one in candidates if self._agrees(traits, self._traits[one], request, data[one][0])]
-
-    def _extend(self, data: list[tuple[Any, Any]]) -> None:
-        for number in range(len(self._traits), len(data)):
-            stored = data[number][0]
-            self._traits.append(self._traits_of(stored))
-            if getattr(stored, "unsupported", None):
-                continue
-            place = self._place(stored)
-            self._places.setdefault(place, []).append(number)
-            if self._by_body:
-                self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
-
-    def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
-        """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
-        numbers = self._places.get(place, [])
-        known, prints = self._masked.get(place, (0, {}))
-        for number in numbers[known:]:
-            prints.setdefault(self._matchers.fingerprint(data[number][0], masked=True), []).append(number)
-        self._masked[place] = (len(numbers), prints)
-        return prints
-
-    def _place(self, request: Any) -> Any:
-        spelling = (request.method, request.uri)
-        place = self._place_at.get(spelling)
-        if place is None:
-            place = self._place_at[spelling] = tuple(key(request) for key in self._keys)
-        return place
-
-    def _traits_of(self, request: Any) -> tuple[str, str | None]:
-        """Media type and whose key: where one of two requests does not tell, they do not differ in it."""
-        return (
-            self._matchers.media_type(request) if self._by_body else "",
-            self._matchers.role(request) if self._by_key else None,
-        )
-
-    def _agrees(self, mine: tuple[str, str | None], theirs: tuple[str, str | None], request: Request, stored: Any) -> bool:
-        """What cannot be looked up: wildcards, and matchers of the user's."""
-        if mine[0] and theirs[0] and mine[0] != theirs[0]:
-            return False
-        if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
-            return False
-        return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)
