@@ -30,9 +30,9 @@ class Miss:
     call: str
     """Method and URI, without secrets."""
     cause: str
-    """One word, such as ``uuid``, ``text``, ``path`` or ``not recorded``."""
+    """A word of the core's vocabulary, such as ``uuid``, ``text`` or ``url``; or ``not recorded``, ``played before``, ``match_on``."""
     path: str = ""
-    """The JSON path or the part of a multipart body, where there is one."""
+    """The JSON path, the part of a multipart body or of the URL (``host``, ``path``, ``query``), where there is one."""
     here: str = ""
     """What stands there in this call."""
     recorded: str = ""
@@ -62,23 +62,24 @@ def explain_miss(
     """Explain why none of the loaded ``episodes`` answers a prepared request; ``played`` are those that have been given away."""
     call = f"{request.method} {request.uri}"
     if request.unsupported:
-        return Miss(call, "unsupported body", here=request.unsupported[:_WINDOW], fix="send bytes, text, JSON or a form", refused=refused)
+        return Miss(call, "unsupported-body", here=request.unsupported[:_WINDOW], fix="send bytes, text, JSON or a form", refused=refused)
     if request.consumed:
         return Miss(
-            call, "empty body", here="a file that was read to its end before", fix="open or rewind the file for each call", refused=refused
+            call, "empty-body", here="a file that was read to its end before", fix="open or rewind the file for each call", refused=refused
         )
     if not episodes:
         return Miss(call, "not recorded", fix="record this test: --record-mode=new_episodes, with a key", refused=refused)
-    for name, part in _PLACE:
+    for cause, place, part in _PLACE:
         there = [number for number, (stored, _) in enumerate(episodes) if part(stored) == part(request)]
         if not there:
             others = ", ".join(sorted({str(part(stored)) for stored, _ in episodes})[:3])
             return Miss(
                 call,
-                name,
+                cause,
+                place,
                 here=str(part(request))[:_WINDOW],
                 recorded=others[:_WINDOW],
-                fix=f"nothing is recorded for this {name}: record the test again if the change is meant",
+                fix=f"nothing is recorded for this {place or cause}: record the test again if the change is meant",
                 refused=refused,
             )
     near = _nearest(request, [number for number, (stored, _) in enumerate(episodes) if _same_place(stored, request)], episodes, played)
@@ -105,16 +106,16 @@ def explain_miss(
     return Miss(call, why.cause, why.path or "", why.left[:_WINDOW], why.right[:_WINDOW], nearest, why.fix, refused)
 
 
-_PLACE: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("method", lambda one: text(one.method).upper()),
-    ("host", lambda one: f"{one.scheme}://{one.host}:{one.port}"),
-    ("path", lambda one: _normalized_path(one.path)),
-    ("query", lambda one: json.dumps(list(one.query))),
+_PLACE: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("method", "", lambda one: text(one.method).upper()),
+    ("url", "host", lambda one: f"{one.scheme}://{one.host}:{one.port}"),
+    ("url", "path", lambda one: _normalized_path(one.path)),
+    ("url", "query", lambda one: json.dumps(list(one.query))),
 )
 
 
 def _same_place(stored: Any, request: Request) -> bool:
-    return all(part(stored) == part(request) for _, part in _PLACE)
+    return all(part(stored) == part(request) for _, _, part in _PLACE)
 
 
 def _nearest(request: Request, numbers: Sequence[int], episodes: Sequence[tuple[Any, Any]], played: Collection[int]) -> int | None:
