@@ -19,6 +19,7 @@ from llm_vcr.errors import ConfigError
 
 Mode = Literal["auto", "marked", "off"]
 RecordMode = Literal["once", "new_episodes", "none", "all", "rewrite"]
+Format = Literal["yaml", "json"]
 Media = Literal["shrink", "keep"]
 Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
@@ -143,6 +144,7 @@ class Settings:
     record_hosts: RecordHosts = "providers"
     provider_hosts: tuple[str, ...] = ()
     store: str = "file"
+    format: Format = "yaml"
     ttl: float | None = None
     """``None`` is the store's own: files never expire, a shared store's episodes are fresh for a day."""
     stale: Stale = "rerecord"
@@ -375,6 +377,7 @@ TABLE: Mapping[str, Setting] = {
             also="CASSETTE_REDIS_URL",
             whole_run=True,
         ),
+        Setting("format", _choice(Format), "how cassette files are written: yaml (vcrpy's, the default) or json; either is read"),
         Setting("ttl", _duration, "how long an episode is fresh: 24h in Redis by default, inf in files"),
         Setting("stale", _choice(Stale), "an episode older than that: rerecord (the default) or serve, told as HIT:STALE"),
         Setting("max_episodes", _count, "how many episodes a cassette may have (50)"),

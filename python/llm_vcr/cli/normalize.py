@@ -62,7 +62,7 @@ def command(library: Library, pattern: str | None, *, write: bool) -> None:
 def _read(library: Library, cassette_id: str) -> tuple[CassetteRecord, bool] | None:
     """A cassette, and whether only we could read it."""
     try:
-        record = library.of(cassette_id).load(cassette_id)
+        record = library.store.load(cassette_id)
         return None if record is None else (record, False)
     except CassetteFileError as error:
         raw = library.raw(cassette_id)
