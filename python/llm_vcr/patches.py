@@ -5,7 +5,9 @@ A third of a small cassette's time went into imports of libraries that are not i
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -38,10 +40,18 @@ def narrow(cassette: Any) -> None:
     if "urllib3" not in skip:
         # Both groups patch the same attributes of urllib3, and the later one of urllib3's own name stays.
         skip.add("requests")
+        _import_before_patching("vcr.stubs.requests_stubs")
     if "httpx" not in skip and not any(_is_there(library) for library in _ON_HTTPX) and _knows_transports():
         skip.add("httpx")
         cassette.custom_patches = (*_httpx(cassette), *cassette.custom_patches)
     cassette.skip_patchers = tuple(sorted(skip))
+
+
+@functools.cache
+def _import_before_patching(stubs: str) -> None:
+    """Import stubs that derive from what is about to be patched: a stock cassette inside of ours would find no class to derive from."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module(stubs)
 
 
 def _is_there(library: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,3 +226,24 @@ def test_install_twice_is_once() -> None:
     vcr = vcrpy.VCR()
     once = dict(vars(llm_vcr.install(vcr)))
     assert vars(llm_vcr.install(vcr)) == once
+
+
+NESTED = """
+import sys
+import llm_vcr, requests, vcr
+
+url, folder = sys.argv[1:]
+with llm_vcr.VCR().use_cassette(f"{folder}/ours.yaml") as ours:
+    requests.get(f"{url}/v1/models", timeout=10)
+    with vcr.use_cassette(f"{folder}/stock.yaml") as stock:
+        requests.get(f"{url}/v1/models?inner=1", timeout=10)
+    requests.get(f"{url}/v1/models?after=1", timeout=10)
+print(ours.counts.live, len(stock))
+"""
+
+
+def test_a_stock_cassette_opens_inside_of_ours(provider: FakeProvider, tmp_path: Path) -> None:
+    # In a fresh interpreter: which of vcrpy's stubs are imported when is what matters.
+    done = subprocess.run([sys.executable, "-c", NESTED, provider.url, tmp_path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2", "1"]

@@ -71,7 +71,7 @@ class LiveCalls:
     # --- the cassettes' calls
 
     def reserve(self, request: Any) -> str | None:
-        """See `llm_vcr.cassette.Spending`."""
+        """See `llm_vcr.policy.Spending`."""
         if not self._budget.take():
             return self._budget.why_refused()
         with self._lock:
@@ -79,7 +79,7 @@ class LiveCalls:
         return None
 
     def settle(self, request: Any) -> None:
-        """See `llm_vcr.cassette.Spending`."""
+        """See `llm_vcr.policy.Spending`."""
         self._forget(_plain(request.host))
 
     def forget_expected(self) -> None:
@@ -224,7 +224,7 @@ def _watch_http_client(calls: LiveCalls, module: Any) -> None:
 
 
 def _watch_httpx(calls: LiveCalls, module: Any) -> None:
-    from llm_vcr.cassette import refusal_answer
+    from llm_vcr.refusal import refusal_answer
 
     def refused(why: str) -> Any:
         answer = refusal_answer(why)

@@ -31,7 +31,7 @@ from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 if TYPE_CHECKING:
     import vcr as vcrpy
 
-    from llm_vcr.cassette import Policy
+    from llm_vcr.policy import Policy
     from llm_vcr.stores import Store
 
 
@@ -213,8 +213,8 @@ class Session:
         vcr.register_persister(policy.persister)
 
     def _policy(self, attempt: Attempt, vcr: vcrpy.VCR) -> Policy:
-        from llm_vcr.cassette import Policy
         from llm_vcr.persister import Persister
+        from llm_vcr.policy import Policy
 
         item = attempt.item
         settings, marked = self._marking.settings(item)
