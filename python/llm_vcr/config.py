@@ -214,6 +214,19 @@ def _duration(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+def lifetime(text: str) -> float:
+    """A number of seconds as LiteLLM's ``CASSETTE_TTL_SECONDS`` and ``cassette_ttl`` have it: 0, less, and ``inf`` are for ever.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    if text.strip().lower() == "inf":
+        return math.inf
+    if not re.fullmatch(r"\s*-?\d+\s*", text):
+        raise ValueError("a whole number of seconds; 0, less, and inf never expire")
+    return float(text) if int(text) > 0 else math.inf
+
+
 def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,8}", text.strip()):
         raise ValueError("a whole number from 1 on")
@@ -308,6 +321,8 @@ class Setting:
     many: bool = False
     also: str = ""
     """A second name in the environment, behind the first."""
+    parse_also: Callable[[str], Any] | None = None
+    """How a value under that name is read, where it means something else there."""
     lines: bool = False
     """Several stand on lines of their own: a comma is part of a value."""
     whole_run: bool = False
@@ -378,7 +393,13 @@ TABLE: Mapping[str, Setting] = {
             whole_run=True,
         ),
         Setting("format", _choice(Format), "how cassette files are written: yaml (vcrpy's, the default) or json; either is read"),
-        Setting("ttl", _duration, "how long an episode is fresh: 24h in Redis by default, inf in files"),
+        Setting(
+            "ttl",
+            _duration,
+            "how long an episode is fresh: 24h in Redis by default, inf in files; also CASSETTE_TTL_SECONDS",
+            also="CASSETTE_TTL_SECONDS",
+            parse_also=lifetime,
+        ),
         Setting("stale", _choice(Stale), "an episode older than that: rerecord (the default) or serve, told as HIT:STALE"),
         Setting("max_episodes", _count, "how many episodes a cassette may have (50)"),
         Setting("project", _name, "part of every key in Redis; the name in pyproject.toml by default", whole_run=True),
@@ -439,7 +460,9 @@ def read(
         for name, value in values.items():
             row = lookup(name)
             where = str(source.fget(row))  # type: ignore[attr-defined]  # the property itself: how this source spells a setting
-            where = spelt.get(name, where) if source is Setting.env else where
+            if source is Setting.env and name in spelt:
+                where = spelt[name]
+                row = replace(row, parse=row.parse_also or row.parse)
             found[name] = row.read(where, value)
             sources[name] = where
     _reject_misspelt(environment)

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from llm_vcr.cli import foreign, litellm, screen
+from llm_vcr import foreign
+from llm_vcr.cli import litellm, screen
 from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.repair import Repair
