@@ -79,5 +79,9 @@ class Policy:
         Raises:
             ConfigError: for a value that cannot be, naming ``where``.
         """
-        weak = {name: value for name, value in values.items() if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "@"))}
+        weak = {
+            name: value
+            for name, value in values.items()
+            if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "CASSETTE_", "@"))
+        }
         return replace(self, settings=override(self.settings, where, **weak)) if weak else self

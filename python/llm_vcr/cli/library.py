@@ -83,7 +83,7 @@ class Library:
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """The cassette, or ``None`` where it is gone or cannot be read; the latter is told at once."""
         try:
-            return self.of(cassette_id).load(cassette_id)
+            return self.store.load(cassette_id)
         except CassetteFileError as error:
             self.refuse(error)
             return None
@@ -101,7 +101,7 @@ class Library:
             CassetteFileError: where it cannot be read.
         """
         cassette_id = self.find(name)
-        record = self.of(cassette_id).load(cassette_id)
+        record = self.store.load(cassette_id)
         if record is None:
             raise click.UsageError(f"the cassette {cassette_id} has just gone")
         return cassette_id, record
@@ -112,14 +112,6 @@ class Library:
             record = self.load(cassette_id)
             if record is not None:
                 yield cassette_id, record
-
-    def of(self, cassette_id: str) -> Store:
-        """The store, with the reader that the cassette's name asks for."""
-        if isinstance(self.store, FileStore) and cassette_id.endswith(".json"):
-            from vcr.serializers import jsonserializer
-
-            return self.store.with_serializer(jsonserializer)
-        return self.store
 
     def raw(self, cassette_id: str) -> bytes | None:
         """The file of a cassette as it is, where the store is files."""
@@ -151,7 +143,7 @@ class Library:
             ttl = min(ttl, max(left, 1.0))
             episodes = tuple(dataclasses.replace(one, key=None) for one in episodes)
         changed = dataclasses.replace(new, episodes=episodes, base=old, replace=True)
-        self.of(cassette_id).merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
+        self.store.merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
 
     def keep_copy(self, cassette_id: str, record: CassetteRecord | None) -> None:
         """Put a copy of a cassette aside: of a file byte for byte, of anything else as YAML."""

@@ -243,6 +243,21 @@ class Session:
             answer_refusals=True,
         )
 
+    def policy_inside(self, store: Store) -> Policy:
+        """The policy of a cassette in ``store`` that the running test opens by itself: its calls count with the test's."""
+        from llm_vcr.persister import Persister
+        from llm_vcr.policy import Policy
+
+        attempt = self._attempt
+        settings = self._settings if attempt is None else self._marking.settings(attempt.item)[0]
+        return Policy(
+            settings,
+            Persister(store, settings=settings, root=self._config.rootpath),
+            forced={} if self._forced_mode is None else {"record_mode": self._mode if self._mode != "rewrite" else "all"},
+            on_open=None if attempt is None else attempt.cassettes.append,
+            spending=self._calls,
+        )
+
     # --- the outcome
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
