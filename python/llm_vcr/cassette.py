@@ -27,7 +27,8 @@ from vcr.request import HeadersDict
 
 from llm_vcr import _core, patches
 from llm_vcr.config import Settings, override
-from llm_vcr.filters import Filters, status_code
+from llm_vcr.content import status_code
+from llm_vcr.filters import Filters
 from llm_vcr.index import KEYS, Index
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
