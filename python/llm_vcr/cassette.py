@@ -8,107 +8,34 @@ would also delete stored episodes at load.
 from __future__ import annotations
 
 import copy
-import functools
-import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
-from urllib.parse import urljoin
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from vcr import matchers as vcr_matchers
 from vcr.cassette import Cassette as VcrCassette
 from vcr.cassette import _run_hooks
 from vcr.errors import UnhandledHTTPRequestError
-from vcr.matchers import _evaluate_matcher
 from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
-from llm_vcr import _core, patches
-from llm_vcr.config import Settings, override
-from llm_vcr.content import status_code
-from llm_vcr.filters import Filters
-from llm_vcr.index import KEYS, Index
+from llm_vcr import patches
+from llm_vcr.index import Index
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
-from llm_vcr.request import header, text
+from llm_vcr.place import PARTS
+from llm_vcr.policy import Counts, Policy
+from llm_vcr.redirects import MAX_HOPS, dangling, without_fragment
+from llm_vcr.refusal import Refusal, most_alike, refusal_answer
+from llm_vcr.request import text
 from llm_vcr.stores import CassetteRecord
 from llm_vcr.stores.lease import Flight
 from llm_vcr.vcr_request import Request
 
-MAX_HOPS = 20
-"""So many redirects lead on, as browsers have it: vcrpy follows those of aiohttp itself, and would go on for ever."""
-
 MISSES = 20
 """So many misses of a cassette are explained; the others are counted."""
-
-
-@dataclass
-class Counts:
-    """What happened at a cassette. Every call of a client is counted in exactly one of the first four."""
-
-    played: int = 0
-    """Answered by an episode that had not been played yet."""
-    repeated: int = 0
-    """Answered by an episode that had been played before."""
-    live: int = 0
-    """Sent to the provider."""
-    refused: int = 0
-    """Neither in the cassette nor allowed to be recorded."""
-    masked: int = 0
-    """Of the played and repeated: only equal when volatile tokens are masked."""
-    stale: int = 0
-    """Of the played and repeated: older than they may be."""
-    recorded: int = 0
-    """Of the live: their answer is kept in the cassette."""
-    shrunk: int = 0
-    """Bodies kept with small media in place of the full ones."""
-
-
-class Spending(Protocol):
-    """Whoever counts the calls that cost money."""
-
-    def reserve(self, request: Request) -> str | None:
-        """Asked before a call is made: why it must not be, or ``None``, and then it counts as made."""
-
-    def settle(self, request: Request) -> None:
-        """Told when the answer to a reserved call has come."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How a cassette behaves beyond what vcrpy's configuration can say."""
-
-    settings: Settings
-    persister: Persister
-    forced: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of ``use_cassette`` that win over the user's."""
-    providers_only: bool = False
-    """Only calls to LLM providers are the cassette's business (automatic marking)."""
-    fresh_start: bool = False
-    """Record everything anew, and replace what was there only if the recording is kept."""
-    on_open: Callable[[Cassette], None] | None = None
-    """Called with each cassette that was opened."""
-    spending: Spending | None = None
-    """Asked before each call goes live."""
-    answer_refusals: bool = False
-    """A provider's client is given an answer that says why its call was refused, so that it does not retry. (vcrpy raises an exception,
-    of which SDKs make a "Connection error" after three tries.)"""
-
-    @functools.cached_property
-    def filters(self) -> Filters:
-        """The filters under these settings."""
-        return Filters(self.settings)
-
-    def under(self, where: str, values: Mapping[str, Any]) -> Policy:
-        """The same policy with other settings, except where a stronger source (marker, flag or environment) has set them.
-
-        Raises:
-            ConfigError: for a value that cannot be, naming ``where``.
-        """
-        weak = {name: value for name, value in values.items() if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "@"))}
-        return replace(self, settings=override(self.settings, where, **weak)) if weak else self
 
 
 class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
@@ -133,6 +60,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """The store had no room for what was recorded."""
         self.misses: list[Miss] = []
         """The calls that no episode answered, the first `MISSES` of them explained."""
+        self.answers: list[tuple[Request, dict[str, Any]]] = []
+        """The live calls that were answered, kept or not, with the answers as they would be played."""
+        self.masked_values: list[tuple[str, str]] = []
+        """What kept a masked replay from being an exact one: cause and JSON path of the first difference, one for each."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
         self._index = Index(self._match_on, policy.filters)
@@ -149,7 +80,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         matchers = self.policy.filters.matchers
         known = (matchers.body, matchers.request, vcr_matchers.body, vcr_matchers.raw_body)
         # A matcher of the user's own may well look at the body: only vcrpy's and ours are known not to.
-        return any(one in known or (one not in KEYS and one not in (matchers.key, vcr_matchers.headers)) for one in self._match_on)
+        return any(one in known or (one not in PARTS and one not in (matchers.key, vcr_matchers.headers)) for one in self._match_on)
 
     def why_not_kept(self) -> list[str]:
         """Why calls were made, or refused, without their answer being stored."""
@@ -282,7 +213,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             answers = self.policy.answer_refusals and self.policy.filters.is_provider(request)
             if refused is None or (self.write_protected and not answers):
                 return False
-            request._llm_vcr_turn = _Refusal(refusal_answer(refused))
+            request._llm_vcr_turn = Refusal(refusal_answer(refused))
             return True
 
     def _has_at_first_sight(self, request: Any) -> bool:
@@ -306,7 +237,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         if len(self.misses) >= MISSES:
             return why
         loaded = self.data[: self._loaded_count]
-        self.misses.append(explain_miss(prepared, loaded, self._reserved, self.policy.filters.matchers, why or ""))
+        self.misses.append(explain_miss(prepared, loaded, self._reserved, self._index.parts, self.policy.filters.matchers, why or ""))
         return why and "\n".join(self.misses[-1].lines())
 
     def _reserve(self, request: Any, prepared: Request, passes: tuple[bool, ...] = (False, True)) -> bool:
@@ -319,6 +250,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return False
             self._reserved.add(turn.index)
             request._llm_vcr_turn = turn
+            if turn.masked:
+                why = self.policy.filters.matchers.why(prepared, self.data[turn.index][0])
+                self.masked_values.append((why.cause, why.path or ""))
             return True
 
     def play_response(self, request: Any) -> Any:
@@ -332,7 +266,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                     f"The cassette ({self._path!r}) doesn't contain the request ({prepared or request!r}) asked for"
                 )
             request._llm_vcr_turn = None
-            if isinstance(turn, _Refusal):
+            if isinstance(turn, Refusal):
                 return turn.answer
             self._hops = self._hops + 1 if getattr(request, "stored", False) else 0
             if self._hops > MAX_HOPS:
@@ -403,28 +337,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             return []
         if not getattr(request, "_llm_vcr_counted", False):
             # Nobody asked to play it: vcrpy looks for what a redirect of aiohttp's leads to, and would take what is merely similar.
-            target = _without_fragment(prepared.uri)
-            return [(stored, [], []) for stored, _ in self.data if _without_fragment(stored.uri) == target]
-        by_failures: dict[int, list[tuple[Any, list[Any]]]] = {}
-        for stored, _ in self.data:
-            failed = [one for one in self._match_on if not self._agree(one, prepared, stored)]
-            by_failures.setdefault(len(failed), []).append((stored, failed))
-        if not by_failures or (fewest := min(by_failures)) == len(self._match_on):
-            return []
-        nearest = sorted(by_failures[fewest], key=lambda one: _in_common(prepared, one[0]), reverse=True)
-        return [
-            (
-                stored,
-                [one.__name__ for one in self._match_on if one not in failed],
-                [(one.__name__, _cause(one, prepared, stored) if number < _EXPLAINED else "") for one in failed],
-            )
-            for number, (stored, failed) in enumerate(nearest)
-        ]
-
-    def _agree(self, matcher: Any, prepared: Request, stored: Any) -> bool:
-        if matcher in KEYS:
-            return bool(KEYS[matcher](prepared) == KEYS[matcher](stored))
-        return bool(_evaluate_matcher(matcher, prepared, stored)[0])
+            target = without_fragment(prepared.uri)
+            return [(stored, [], []) for stored, _ in self.data if without_fragment(stored.uri) == target]
+        return most_alike(prepared, self.data, self._reserved, self._match_on)
 
     # --- what the provider answered
 
@@ -438,11 +353,15 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         if prepared is None:
             return
-        if self.policy.spending is not None:
-            self.policy.spending.settle(prepared)
         filters = self.policy.filters
         kept, shrunk = None, False
-        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
+        refused = filters.refusal(response)
+        # What is not kept may be compressed in a way that nobody reads.
+        played = filters.as_played(response) if refused is None else response
+        self.answers.append((prepared, played))
+        if self.policy.spending is not None:
+            self.policy.spending.settle(prepared, played)
+        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else refused
         if reason is None:
             kept, shrunk = filters.keep_response(copy.deepcopy(response))
             kept = self._before_record_response(kept)
@@ -451,12 +370,26 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
-            _show(response, filters.as_played(response))
+            _show(response, played)
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
             self.counts.recorded += 1
             self.dirty = True
+
+    def replayed(self) -> Iterator[tuple[Request, dict[str, Any], int]]:
+        """The episodes that were played, and how often each."""
+        for index, times in self.play_counts.items():
+            if times and index < self._loaded_count:
+                yield *self.data[index], times
+
+    def unplayed(self) -> list[str]:
+        """The keys (`CassetteRecord.keyed`) of the episodes that were loaded from this very cassette, may be played, and were not."""
+        if self._base is None or len(self._played_interactions) >= len(self._base.episodes):
+            return []
+        there = {id(request.episode) for request, _ in self.data[: self._loaded_count] if not getattr(request, "borrowed", False)}
+        played = {id(request.episode) for request, _ in self._played_interactions if not getattr(request, "borrowed", False)}
+        return [key for key, one in self._base.keyed().items() if id(one) in there - played]
 
     # --- saving
 
@@ -510,18 +443,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _drop_dangling_redirects(self) -> None:
         """A redirect is kept only if it leads, over others or not, to an answer that is."""
-        targets = [_redirect(request, response) for request, response in self.data]
-        leads = {_without_fragment(request.uri) for (request, _), target in zip(self.data, targets, strict=True) if target is None}
-        while more := {
-            uri
-            for (request, _), target in zip(self.data, targets, strict=True)
-            if target in leads and (uri := _without_fragment(request.uri)) not in leads
-        }:
-            leads |= more
-        dangling = [number for number in range(self._loaded_count, len(self.data)) if not leads.issuperset({targets[number]} - {None})]
-        if not dangling:
+        numbers = dangling(self.data, self._loaded_count)
+        if not numbers:
             return
-        for number in reversed(dangling):
+        for number in reversed(numbers):
             del self.data[number]
             self.counts.recorded -= 1
             self.refused_to_keep.append("a redirect whose target was not kept")
@@ -542,57 +467,3 @@ def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
     """Let the client that recorded an answer see it as it will be played. Only cookies stay: a login must work while it is recorded."""
     cookies = {name: values for name, values in live["headers"].items() if text(name).lower() == "set-cookie"}
     live.update(played, headers=played["headers"] | cookies)
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """An answer of ours, in place of a provider's that must not be asked."""
-
-    answer: dict[str, Any]
-
-
-def refusal_answer(message: str) -> dict[str, Any]:
-    """An answer that every SDK turns into one readable error, at once: a status none of them tries again, and a header that says so."""
-    body = {"type": "error", "error": {"type": "llm_vcr_refused", "code": "llm_vcr_refused", "message": f"llm_vcr: {message}"}}
-    text = json.dumps(body).encode()
-    headers = {"content-type": ["application/json"], "content-length": [str(len(text))], "x-should-retry": ["false"]}
-    return {"status": {"code": 422, "message": "Refused by llm_vcr"}, "headers": headers, "body": {"string": text}}
-
-
-def _redirect(request: Any, response: Any) -> str | None:
-    """Where a redirect leads, or ``None`` for any other answer."""
-    code = status_code(response)
-    if code is None or not 300 <= code < 400:
-        return None
-    location = header(response.get("headers"), "location")
-    if not location:
-        return None
-    try:
-        return _without_fragment(urljoin(request.uri, location))
-    except ValueError:  # half an IPv6 address
-        return location
-
-
-_EXPLAINED = 3
-"""How many of the nearest episodes vcrpy's refusal shows."""
-
-
-def _cause(matcher: Any, prepared: Request, stored: Any) -> str:
-    """Why a matcher does not agree, the cause as its first word."""
-    if matcher in KEYS:
-        word = "method" if matcher is vcr_matchers.method else "url"
-        return f"{word}: {KEYS[matcher](prepared)} != {KEYS[matcher](stored)} (recorded)"
-    return str(_evaluate_matcher(matcher, prepared, stored)[1] or "")
-
-
-def _in_common(prepared: Request, stored: Any) -> int:
-    """How many bytes two bodies have in common at their beginning."""
-    mine, theirs = prepared._body, stored._body
-    if not isinstance(mine, bytes) or not isinstance(theirs, bytes):
-        return 0
-    at = _core.first_difference(mine, theirs)
-    return len(mine) if at is None else at
-
-
-def _without_fragment(uri: str) -> str:
-    return uri.partition("#")[0]

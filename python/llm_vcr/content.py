@@ -50,6 +50,11 @@ class Used:
     usage: str
     """JSON, as the answer has it, with the model that answered where that has another name; empty where it tells no usage."""
 
+    @property
+    def name(self) -> str:
+        """What people call it by: the model, or at least the endpoint."""
+        return self.model or urlsplit(self.address).path
+
 
 def used(method: str, uri: str, asked: Mapping[str, Any], sent: bytes | None, response: Mapping[str, Any]) -> Used | None:
     """What a call used, from its request (method, URI, headers, body) and answer; ``None`` for one that costs nothing.

@@ -5,27 +5,14 @@ It answers exactly as asking every matcher of ``match_on`` about every episode w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from vcr import matchers as vcr_matchers
-from vcr.matchers import _evaluate_matcher, _normalized_path, _normalized_uri
+from vcr.matchers import _evaluate_matcher
 
 from llm_vcr.filters import Filters
 from llm_vcr.matchers import SESSION
-from llm_vcr.request import text
+from llm_vcr.place import PARTS, Part
 from llm_vcr.vcr_request import Request
-
-# What the index can look up of vcrpy's own matchers; every other one is asked about each candidate.
-KEYS: Mapping[Any, Callable[[Any], Any]] = {
-    vcr_matchers.method: lambda one: text(one.method).upper(),
-    vcr_matchers.scheme: lambda one: one.scheme,
-    vcr_matchers.host: lambda one: one.host,
-    vcr_matchers.port: lambda one: one.port,
-    vcr_matchers.path: lambda one: _normalized_path(one.path),
-    vcr_matchers.query: lambda one: tuple(one.query),
-    vcr_matchers.uri: _normalized_uri,
-}
 
 
 class Index:
@@ -35,10 +22,11 @@ class Index:
         """Index on what the matchers of ``match_on`` look at, read under ``filters``."""
         matchers = filters.matchers
         self._matchers = matchers
-        self._keys = [KEYS[one] for one in match_on if one in KEYS]
+        self.parts: list[Part] = [PARTS[one] for one in match_on if one in PARTS]
+        """Where a request must go to match."""
         self._by_body = matchers.body in match_on
         self._by_key = matchers.key in match_on and filters.settings.credential != "ignore"
-        self._others = [one for one in match_on if one not in KEYS and one not in (matchers.body, matchers.key)]
+        self._others = [one for one in match_on if one not in PARTS and one not in (matchers.body, matchers.key)]
         self._place_at: dict[tuple[Any, str], Any] = {}
         self.clear()
 
@@ -94,7 +82,7 @@ class Index:
         spelling = (request.method, request.uri)
         place = self._place_at.get(spelling)
         if place is None:
-            place = self._place_at[spelling] = tuple(key(request) for key in self._keys)
+            place = self._place_at[spelling] = tuple(part.of(request) for part in self.parts)
         return place
 
     def _traits_of(self, request: Any) -> tuple[str, str | None]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vcr.matchers import _normalized_path
-
 from llm_vcr.matchers import SESSION, Matchers
-from llm_vcr.request import text
+from llm_vcr.place import Part
 from llm_vcr.vcr_request import Request
 
 _CANDIDATES = 25
@@ -30,9 +27,9 @@ class Miss:
     call: str
     """Method and URI, without secrets."""
     cause: str
-    """One word, such as ``uuid``, ``text``, ``path`` or ``not recorded``."""
+    """A word of the core's vocabulary, such as ``uuid``, ``text`` or ``url``; or ``not recorded``, ``played before``, ``match_on``."""
     path: str = ""
-    """The JSON path or the part of a multipart body, where there is one."""
+    """The JSON path, the part of a multipart body or of the URL (``host``, ``path``, ``query``), where there is one."""
     here: str = ""
     """What stands there in this call."""
     recorded: str = ""
@@ -57,42 +54,50 @@ class Miss:
 
 
 def explain_miss(
-    request: Request, episodes: Sequence[tuple[Any, Any]], played: Collection[int], matchers: Matchers, refused: str = ""
+    request: Request,
+    episodes: Sequence[tuple[Any, Any]],
+    played: Collection[int],
+    parts: Sequence[Part],
+    matchers: Matchers,
+    refused: str = "",
 ) -> Miss:
-    """Explain why none of the loaded ``episodes`` answers a prepared request; ``played`` are those that have been given away."""
+    """Explain why none of the loaded ``episodes`` answers a prepared request.
+
+    ``played`` are those that have been given away; the answer must be for the same ``parts`` of a request.
+    """
     call = f"{request.method} {request.uri}"
     if request.unsupported:
-        return Miss(call, "unsupported body", here=request.unsupported[:_WINDOW], fix="send bytes, text, JSON or a form", refused=refused)
+        return Miss(call, "unsupported-body", here=request.unsupported[:_WINDOW], fix="send bytes, text, JSON or a form", refused=refused)
     if request.consumed:
         return Miss(
-            call, "empty body", here="a file that was read to its end before", fix="open or rewind the file for each call", refused=refused
+            call, "empty-body", here="a file that was read to its end before", fix="open or rewind the file for each call", refused=refused
         )
     if not episodes:
         return Miss(call, "not recorded", fix="record this test: --record-mode=new_episodes, with a key", refused=refused)
-    for name, part in _PLACE:
-        there = [number for number, (stored, _) in enumerate(episodes) if part(stored) == part(request)]
-        if not there:
-            others = ", ".join(sorted({str(part(stored)) for stored, _ in episodes})[:3])
+    for part in parts:
+        if not any(part.of(stored) == part.of(request) for stored, _ in episodes):
             return Miss(
                 call,
-                name,
-                here=str(part(request))[:_WINDOW],
-                recorded=others[:_WINDOW],
-                fix=f"nothing is recorded for this {name}: record the test again if the change is meant",
+                part.cause,
+                part.name,
+                here=part.shown(request)[:_WINDOW],
+                recorded=", ".join(sorted({part.shown(stored) for stored, _ in episodes})[:3])[:_WINDOW],
+                fix=f"nothing is recorded for this {part.name or part.cause}: record the test again if the change is meant",
                 refused=refused,
             )
-    near = _nearest(request, [number for number, (stored, _) in enumerate(episodes) if _same_place(stored, request)], episodes, played)
-    if near is None:
+    there = [number for number, (stored, _) in enumerate(episodes) if all(part.of(stored) == part.of(request) for part in parts)]
+    if not there:
         return Miss(call, "not recorded", fix="record this test again: nothing like this call is in its cassette", refused=refused)
+    near = nearest(request, there, episodes, played)[0]
     stored = episodes[near][0]
-    nearest = f"episode {near + 1} of {len(episodes)}"
+    name = f"episode {near + 1} of {len(episodes)}"
     if not matchers.same_key(request, stored):
         return Miss(
             call,
             "credential",
             here=matchers.role(request) or SESSION,
             recorded=matchers.role(stored) or SESSION,
-            nearest=nearest,
+            nearest=name,
             fix="use the key it was recorded with, list this one in llm_vcr_placeholder_keys, or set llm_vcr_credential = ignore",
             refused=refused,
         )
@@ -100,28 +105,16 @@ def explain_miss(
     if why.cause == "same":
         if near in played:
             fix = "the test makes this call more often than it was recorded, and allow_playback_repeats is off: record it again"
-            return Miss(call, "played before", nearest=nearest, fix=fix, refused=refused)
-        return Miss(call, "match_on", nearest=nearest, fix="the body is the same: another matcher of match_on says no", refused=refused)
-    return Miss(call, why.cause, why.path or "", why.left[:_WINDOW], why.right[:_WINDOW], nearest, why.fix, refused)
+            return Miss(call, "played before", nearest=name, fix=fix, refused=refused)
+        return Miss(call, "match_on", nearest=name, fix="the body is the same: another matcher of match_on says no", refused=refused)
+    return Miss(call, why.cause, why.path or "", why.left[:_WINDOW], why.right[:_WINDOW], name, why.fix, refused)
 
 
-_PLACE: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("method", lambda one: text(one.method).upper()),
-    ("host", lambda one: f"{one.scheme}://{one.host}:{one.port}"),
-    ("path", lambda one: _normalized_path(one.path)),
-    ("query", lambda one: json.dumps(list(one.query))),
-)
-
-
-def _same_place(stored: Any, request: Request) -> bool:
-    return all(part(stored) == part(request) for _, part in _PLACE)
-
-
-def _nearest(request: Request, numbers: Sequence[int], episodes: Sequence[tuple[Any, Any]], played: Collection[int]) -> int | None:
-    """The episode that shares most with the request; among equals, one that was not played yet."""
+def nearest(request: Request, numbers: Sequence[int], episodes: Sequence[tuple[Any, Any]], played: Collection[int]) -> list[int]:
+    """The episodes that share most with the request first, of equals one that was not played yet; `_CANDIDATES` of ``numbers`` at most."""
     pieces = _pieces(request)
     unplayed_first = sorted(numbers, key=lambda number: number in played)[:_CANDIDATES]
-    return max(unplayed_first, key=lambda number: _likeness(pieces, _pieces(episodes[number][0])), default=None)
+    return sorted(unplayed_first, key=lambda number: _likeness(pieces, _pieces(episodes[number][0])), reverse=True)
 
 
 def _pieces(request: Any) -> frozenset[bytes]:

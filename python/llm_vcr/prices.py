@@ -41,7 +41,7 @@ def of_episode(episode: Episode) -> Price:
 def price(call: Used) -> Price:
     """What the call cost at today's prices."""
     host = urlsplit(call.address).hostname or ""
-    name = call.model or urlsplit(call.address).path
+    name = call.name
     if not call.usage:
         return Price(None, host, f"{name}: the answer tells no usage")
     if not call.model:

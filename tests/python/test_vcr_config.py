@@ -79,7 +79,7 @@ def test_a_plain_vcr_stores_no_secret_and_no_failure(provider: FakeProvider, tmp
         edit(url)
     text = path.read_text(encoding="utf-8")
     assert KEY not in text
-    assert "503" not in text
+    assert "code: 503" not in text
     assert "set-cookie" not in text.lower()
     assert text.count("\n- request:") == 2
     assert len(text) < len(PHOTO), "the picture was stored in full"

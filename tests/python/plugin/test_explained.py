@@ -14,7 +14,7 @@ CAUSES = {
     "float in the metadata": ('ask("same", metadata={"trace": random.random()})', "number", "metadata.trace"),
     "model": ('ask("same", model="gpt-" + os.environ["RUN"])', "model", "model"),
     "added key": ('ask("same", **({"user": "me"} if os.environ["RUN"] == "2" else {}))', "added", "user"),
-    "path": ('ask("same", url=URL + ("/2" if os.environ["RUN"] == "2" else ""))', "path", ""),
+    "path": ('ask("same", url=URL + ("/2" if os.environ["RUN"] == "2" else ""))', "url", "path"),
     "key": (
         'httpx.post(URL, json=body("same"), headers={"authorization": "Bearer sk-" + os.environ["RUN"] * 40}, verify=False)'
         ".raise_for_status()",
@@ -25,7 +25,7 @@ CAUSES = {
         "file = io.BytesIO(json.dumps(body('same')).encode())\n"
         "    file.seek(0 if os.environ['RUN'] == '1' else 10**6)\n"
         "    requests.post(URL, data=file, headers={**KEY, 'content-type': 'application/json'}).raise_for_status()",
-        "empty body",
+        "empty-body",
         "",
     ),
     "more calls": (
