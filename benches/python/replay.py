@@ -15,6 +15,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ from llm_vcr import _core
 
 ROOT = Path(__file__).parents[2]
 CASSETTER = "0.16.1"
+CLIENTS = ("aiohttp", "httpx", "httpx2", "requests", "pytest", "pytest-xdist")
+"""What stands beside cassetter: the clients that are installed beside ours too, for each is patched on entry; and what runs its suites."""
 
 
 class Goal(NamedTuple):
@@ -105,10 +108,11 @@ def cassetter() -> Path:
     """The Python of an environment that has cassetter, made when first asked for."""
     home = ROOT / ".venv-cassetter"
     python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    stamp = home / f"cassetter-{CASSETTER}"
+    stamp = home / f"cassetter-{CASSETTER}-with-{len(CLIENTS)}"
     if not stamp.exists():
         venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", f"cassetter=={CASSETTER}", "httpx>=0.28"], check=True)
+        beside = [f"{name}=={version(name)}" for name in CLIENTS]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", f"cassetter=={CASSETTER}", *beside], check=True)
         stamp.touch()
     return python
 
