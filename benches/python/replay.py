@@ -93,21 +93,29 @@ class Implementation:
 
 
 @contextlib.contextmanager
-def implementations(names: list[str], folder: Path) -> Iterator[dict[str, Implementation]]:
-    """A worker for each name, and the server they record from."""
+def recording_server() -> Iterator[int]:
+    """The port of the server that everybody records from."""
     server = subprocess.Popen(
         [sys.executable, "-m", "benches.python.replay_cases"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert server.stdout is not None
-    port = int(server.stdout.readline())
-    pythons = {name: cassetter() if name == "cassetter" else Path(sys.executable) for name in names}
-    made = {name: Implementation(pythons[name], name, folder, port) for name in names}
     try:
-        yield made
+        yield int(server.stdout.readline())
     finally:
-        for one in made.values():
-            one.close()
         server.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def implementations(names: list[str], folder: Path) -> Iterator[dict[str, Implementation]]:
+    """A worker for each name, and the server they record from."""
+    with recording_server() as port:
+        pythons = {name: cassetter() if name == "cassetter" else Path(sys.executable) for name in names}
+        made = {name: Implementation(pythons[name], name, folder, port) for name in names}
+        try:
+            yield made
+        finally:
+            for one in made.values():
+                one.close()
 
 
 def cassetter() -> Path:

@@ -21,7 +21,9 @@ const BOUNDARY: &str = "8087456ce76304f982d564cf9fe967c6";
 fn main() {
     let arguments: Vec<String> = args().skip(1).filter(|argument| argument != "--bench").collect();
     if arguments.first().is_some_and(|wanted| wanted == "--list") {
-        OPERATIONS.iter().for_each(|(name, _)| println!("{name}"));
+        for (name, _) in OPERATIONS {
+            println!("{name}");
+        }
         return;
     }
     let times: Option<u32> = arguments.get(1).map(|times| times.parse().expect("how many times is a number"));
