@@ -115,7 +115,7 @@ def write(folder: Path, suite: Suite, implementation: str, port: int) -> None:
     """Write the suite."""
     folder.mkdir(parents=True)
     ours = implementation in ("ours", "redis")
-    settings = f"llm_vcr = auto\nllm_vcr_provider_hosts = 127.0.0.1\nllm_vcr_media = keep\n" if ours else ""
+    settings = "llm_vcr = auto\nllm_vcr_provider_hosts = 127.0.0.1\nllm_vcr_media = keep\n" if ours else ""
     (folder / "pytest.ini").write_text("[pytest]\n" + settings, "utf-8")
     (folder / "conftest.py").write_text(_CONFTEST + _ON_CASSETTES[implementation.partition(" ")[0]], "utf-8")
     mark = "" if ours or implementation.startswith("bare") else "pytestmark = pytest.mark.vcr"
