@@ -16,6 +16,8 @@ from typing import Any
 from vcr import patch
 from vcr.stubs import httpx_stubs
 
+from llm_vcr.replacing import Change, replaced
+
 _LIBRARIES = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado", "aiohttp": "aiohttp", "httpx": "httpx", "httpx2": "httpx2"}
 """The groups of vcrpy's patchers that begin with an import, and what they import."""
 
@@ -45,6 +47,30 @@ def narrow(cassette: Any) -> None:
         skip.add("httpx")
         cassette.custom_patches = (*_httpx(cassette), *cassette.custom_patches)
     cassette.skip_patchers = tuple(sorted(skip))
+
+
+def applied(cassette: Any) -> contextlib.AbstractContextManager[None]:
+    """What vcrpy patches for ``cassette``, patched for the time of a ``with`` block."""
+    return replaced(_Builder(cassette).build())
+
+
+class _Builder(patch.CassettePatcherBuilder):  # type: ignore[misc]  # vcrpy is not typed
+    """vcrpy's, which makes changes of ours where it would make patches of `unittest.mock`."""
+
+    def _build_patcher(self, owner: Any, name: str, replacement: object) -> Change | None:
+        if not hasattr(owner, name):
+            return None
+        return Change(owner, name, self._recursively_apply_get_cassette_subclass(replacement))
+
+    def _tornado(self) -> Iterator[Change]:
+        if _is_there("pycurl"):
+            yield from super()._tornado()
+            return
+        # vcrpy's own looks for pycurl in vain, each time half a millisecond.
+        from tornado.simple_httpclient import SimpleAsyncHTTPClient
+        from vcr.stubs.tornado_stubs import vcr_fetch_impl
+
+        yield Change(SimpleAsyncHTTPClient, "fetch_impl", vcr_fetch_impl(self._cassette, patch._SimpleAsyncHTTPClient_fetch_impl))
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
 from vcr.errors import CannotOverwriteExistingCassetteException
 
-from llm_vcr import config, mends
+from llm_vcr import config, mends, patches
 from llm_vcr.cassette import Cassette
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
@@ -41,6 +41,7 @@ INTERNALS = {
         "write_protected",
     ),
     "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
+    "vcr.patch:CassettePatcherBuilder": ("build", "_build_patcher", "_recursively_apply_get_cassette_subclass", "_tornado"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
     "vcr.stubs": ("Request", "CannotOverwriteExistingCassetteException"),
@@ -77,6 +78,7 @@ _IN_PROCESS = (
 )
 
 
+@functools.cache
 def check_internals() -> None:
     """Raise one clear sentence where vcrpy lacks what we lean on.
 
@@ -281,8 +283,8 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
-            with mends.applied():
-                yield from super()._patch_generator(cassette)
+            with mends.applied(), patches.applied(cassette):
+                yield cassette
         finally:
             cassette.close()
 

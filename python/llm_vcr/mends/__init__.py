@@ -14,9 +14,9 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from unittest import mock
 
 from llm_vcr.errors import LlmVcrWarning
+from llm_vcr.replacing import Change, replaced
 
 MENDS = ("aiohttp_bodies", "events", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
@@ -40,8 +40,8 @@ def applied() -> Iterator[None]:
     with _open.lock:
         if _open.count == 0:
             for mend in fitting():
-                for owner, name, replacement in mend.patches():
-                    _open.stack.enter_context(mock.patch.object(owner, name, replacement))
+                changes = (Change(*patch) for patch in mend.patches())
+                _open.stack.enter_context(replaced(changes))
         _open.count += 1
     try:
         yield
@@ -50,6 +50,12 @@ def applied() -> Iterator[None]:
             _open.count -= 1
             if _open.count == 0:
                 _open.stack.close()
+
+
+@functools.cache
+def fits(client: str, needs: tuple[str, ...]) -> bool:
+    """Whether a client is installed, and what a mend for it leans on is there. Looked up once: mends are put in place for each cassette."""
+    return importlib.util.find_spec(client) is not None and not missing(needs)
 
 
 @functools.cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -60,11 +59,11 @@ def patches() -> Iterator[tuple[object, str, object]]:
     from vcr import stubs
     from vcr.stubs import httpx_stubs
 
-    from llm_vcr.mends import missing
+    from llm_vcr.mends import fits
 
     yield httpx_stubs, "_deserialize_response", functools.partial(_httpx_response, httpx_stubs._deserialize_response)
     yield stubs.VCRHTTPResponse, "stream", _urllib3_stream(stubs.VCRHTTPResponse.stream)
-    if importlib.util.find_spec("aiohttp") is not None and not missing(_AIOHTTP):
+    if fits("aiohttp", _AIOHTTP):
         aiohttp_stubs = importlib.import_module("vcr.stubs.aiohttp_stubs")
         yield aiohttp_stubs, "build_response", functools.partial(_aiohttp_response, aiohttp_stubs.build_response)
 
