@@ -225,13 +225,13 @@ def test_prices_are_loaded_where_the_run_ends_and_nowhere_else(suite: Suite) -> 
     suite.run().passed(6)
     suite.conftest(
         """
-        import os, pathlib, sys
+        import pathlib, sys
         import pytest
 
         @pytest.hookimpl(trylast=True)
-        def pytest_sessionfinish():
-            loaded = "genai_prices" in sys.modules
-            pathlib.Path(f"loaded-{os.environ.get('PYTEST_XDIST_WORKER', 'controller')}").write_text(str(loaded))
+        def pytest_sessionfinish(session):
+            process = getattr(session.config, "workerinput", {"workerid": "controller"})["workerid"]
+            pathlib.Path(f"loaded-{process}").write_text(str("genai_prices" in sys.modules))
         """
     )
     suite.run("-n", "2", subprocess=True).passed(6)
