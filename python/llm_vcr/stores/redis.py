@@ -368,9 +368,7 @@ def _arguments(change: Change) -> list[Any]:
         LAYOUT,
         SETTLED,
     ]
-    counts = [
-        len(one) for one in (change.episodes, change.moved, change.packs, change.played, change.drop, change.unreadable)
-    ]
+    counts = [len(one) for one in (change.episodes, change.moved, change.packs, change.played, change.drop, change.unreadable)]
     rows = (*change.episodes, *change.moved, *change.packs.items())
     parts = [part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part for row in rows for part in row]
     names = [one.encode("utf-8", "surrogateescape") for one in (*change.played, *change.drop, *change.unreadable)]
