@@ -80,6 +80,12 @@ def shrink(body: bytes, content_type: str | None, min_len: int, *, digest: bool)
 def first_difference(left: bytes, right: bytes) -> int | None:
     """The offset of the first byte that differs, or of the end of the shorter one; ``None`` where they are equal."""
 
+def members(body: bytes, names: list[str]) -> list[bytes | None] | None:
+    """The source texts of an object's top-level members, each where its name stands in ``names``; ``None`` where the body is no object.
+
+    Of a name that repeats, the last counts.
+    """
+
 def mask(body: bytes) -> bytes:
     """The text with uuids, times and epochs replaced; the same object where there are none."""
 

@@ -162,6 +162,13 @@ mod _core {
     }
 
     #[pyfunction]
+    fn members<'py>(body: &Bound<'py, PyBytes>, names: Vec<String>) -> Option<Vec<Option<Bound<'py, PyBytes>>>> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = detached(body, |bytes| json::members(bytes, &names)).ok()??;
+        Some(found.into_iter().map(|text| text.map(|text| PyBytes::new(body.py(), text))).collect())
+    }
+
+    #[pyfunction]
     fn mask<'py>(body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
         changed(body, |bytes| volatile::mask(bytes, &volatile::Patterns::none()))
     }

@@ -168,6 +168,10 @@ class MirrorStore(PackedStore):
         """See `Store.capacity`."""
         return self.store.capacity()
 
+    def memory(self) -> tuple[int, int]:
+        """See `RedisStore.memory`."""
+        return self.store.memory()
+
     def flush(self, match: str = "*", *, older_than: float | None = None, overflowed: bool = False, dry_run: bool = False) -> list[Flushed]:
         """See `RedisStore.flush`; the copies of what is flushed go with it."""
         flushed = self.store.flush(match, older_than=older_than, overflowed=overflowed, dry_run=dry_run)

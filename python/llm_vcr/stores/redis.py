@@ -236,10 +236,14 @@ class RedisStore(PackedStore):
 
     def capacity(self) -> float | None:
         """See `Store.capacity`: used memory of ``maxmemory``."""
+        used, limit = self.memory()
+        return used / limit if limit else None
+
+    def memory(self) -> tuple[int, int]:
+        """The bytes that the server uses, and may use (``maxmemory``; 0 for no limit)."""
         (info,) = self._run([("INFO", "MEMORY")])
         told = _info(info)
-        limit = int(told.get("maxmemory", "0"))
-        return int(told.get("used_memory", "0")) / limit if limit else None
+        return int(told.get("used_memory", "0")), int(told.get("maxmemory", "0"))
 
     def eviction_policy(self) -> str:
         """What the server forgets when it is full (``maxmemory-policy``); empty where it does not tell."""
