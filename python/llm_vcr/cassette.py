@@ -227,6 +227,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         why = None
         if self.write_protected:
             why = f"record mode {self.record_mode.value} records nothing"
+        elif isinstance(self._persister, Persister) and self._persister.lost:
+            why = self._persister.lost
         elif self.policy.spending is not None:
             why = self.policy.spending.reserve(prepared)
         if why is None:
