@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from llm_vcr.cli.library import body
 from llm_vcr.filters import status_code
+from llm_vcr.leaks import body_of as body
 from llm_vcr.request import header
 from llm_vcr.stores.base import Episode
 

@@ -20,6 +20,7 @@ from llm_vcr.cli import project as projects
 from llm_vcr.cli.project import Project
 from llm_vcr.cli.screen import Screen, many, problem, shown
 from llm_vcr.errors import CassetteFileError
+from llm_vcr.leaks import body_of as body
 from llm_vcr.stores import open_store
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
@@ -232,14 +233,6 @@ def fingerprints(record: CassetteRecord) -> list[str]:
     """A short fingerprint for each episode; equal requests get their ordinal behind it."""
     keys = [key.partition(":") for key in record.keyed()]
     return [f"{print_[:10]}:{ordinal}" if ordinal != "0" else print_[:10] for print_, _, ordinal in keys]
-
-
-def body(response: Any) -> bytes:
-    """The body of a stored answer, also of one in the layout of old httpx cassettes."""
-    content = (response.get("body") or {}).get("string") if "body" in response else response.get("content")
-    if isinstance(content, str):
-        return content.encode("utf-8", "surrogatepass")
-    return content if isinstance(content, bytes) else b""
 
 
 def with_episodes(record: CassetteRecord, episodes: Sequence[Episode]) -> CassetteRecord:
