@@ -321,7 +321,8 @@ def _parse(text: str, path: str, serializer: Serializer) -> Any:
 
 # What vcrpy would stumble over, at load or, worse, when the answer is played.
 _REQUEST = {"method": str, "uri": str, "headers": Mapping, "body": object}
-_RESPONSE = {"status": Mapping, "headers": Mapping, "body": Mapping | None}
+# tornado's headers are a list of pairs.
+_RESPONSE = {"status": Mapping, "headers": Mapping | list, "body": Mapping | None}
 # httpx cassettes from before vcrpy 6; vcrpy still replays them.
 _OLD_RESPONSE = {"status_code": int, "headers": Mapping, "content": str | bytes}
 
@@ -342,6 +343,10 @@ def _problem(interaction: object) -> str | None:
     if not wrong and "status_code" not in response:
         if not isinstance(response["status"].get("code"), int):
             wrong.append("response.status.code")
+        if isinstance(response["headers"], list) and not all(
+            isinstance(one, list | tuple) and len(one) == 2 for one in response["headers"]
+        ):
+            wrong.append("response.headers")
         if not isinstance((response["body"] or {}).get("string", b""), str | bytes | None):
             wrong.append("response.body.string")
     return f"has something else than expected in {', '.join(wrong)}" if wrong else None

@@ -165,6 +165,7 @@ class Settings:
     status: tuple[int, ...] = ()
     skip: tuple[str, ...] = ()
     max_live_calls: int | None = None
+    max_live_usd: float | None = None
     fail_on: tuple[FailOn, ...] = ()
     report: str = "llm-vcr-report"
 
@@ -311,6 +312,12 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _dollars(text: str) -> float:
+    if not re.fullmatch(r"\$?\s*(\d+(\.\d*)?|\.\d+)", text.strip()):
+        raise ValueError("an amount of dollars such as 0.50, 0 or more")
+    return float(text.strip().removeprefix("$"))
+
+
 @dataclass(frozen=True)
 class Setting:
     """One row of the table: how a setting is read from text, and what it is for."""
@@ -422,6 +429,12 @@ TABLE: Mapping[str, Setting] = {
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
         Setting("skip", str, "with auto: tests, modules, folders or patterns of test ids to leave alone", many=True, whole_run=True),
         Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
+        Setting(
+            "max_live_usd",
+            _dollars,
+            "dollars the whole run may spend; once they are spent, every further call is refused, and the run fails",
+            whole_run=True,
+        ),
         Setting(
             "fail_on",
             lambda text: _choice(FailOn)(text.upper()),

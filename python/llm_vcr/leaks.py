@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from llm_vcr import _core
+from llm_vcr import _core, content
+from llm_vcr.content import body
 from llm_vcr.filters import clean_values
 from llm_vcr.stores.base import CassetteRecord, Episode
 
@@ -45,7 +46,7 @@ def cleaned(one: Episode, *, said_by_model: bool) -> tuple[Episode, list[Leak], 
     if request["body"]:
         request["body"] = _core.redact(request["body"])
     response["headers"] = _clean_headers(response.get("headers") or {})
-    data = body_of(response)
+    data = body(response)
     safe = _redact_certain(data) if said_by_model else _core.redact(data)
     if safe is not data:
         response |= {"body": {**response["body"], "string": safe}} if "body" in response else {"content": safe}
@@ -81,14 +82,6 @@ def _clean_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     return kept | clean_values(kept)
 
 
-def body_of(response: Mapping[str, Any]) -> bytes:
-    """The body of a stored answer, also of one in the layout of old httpx cassettes."""
-    content = (response.get("body") or {}).get("string") if "body" in response else response.get("content")
-    if isinstance(content, str):
-        return content.encode("utf-8", "surrogatepass")
-    return content if isinstance(content, bytes) else b""
-
-
 def of_record(record: CassetteRecord) -> Iterator[Leak]:
     """The secrets in a cassette."""
     for number, one in enumerate(record.episodes, 1):
@@ -99,7 +92,7 @@ def of_record(record: CassetteRecord) -> Iterator[Leak]:
 
 def of_episode(one: Episode, before: str = "") -> Iterator[Leak]:
     """The secrets in an episode, their places named from ``before`` on."""
-    for side, message, data in (("request", one.request, one.request["body"] or b""), ("answer", one.response, body_of(one.response))):
+    for side, message, data in (("request", one.request, one.request["body"] or b""), ("answer", one.response, body(one.response))):
         yield from _in_headers(f"{before}{side}", message.get("headers") or {})
         if side == "request":
             yield from _in_uri(f"{before}{side}", one.request["uri"])
@@ -159,8 +152,6 @@ def _in_body(before: str, data: bytes) -> Iterator[Leak]:
 
 def _strings(data: bytes) -> Iterator[tuple[str, str]]:
     """The strings of a JSON body, or of the events of a stream, by their path."""
-    from llm_vcr.cli import content
-
     parsed = content.document(data)
     if parsed is not None:
         yield from _walk("", parsed)

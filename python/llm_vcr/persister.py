@@ -219,6 +219,7 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
     request.borrowed = borrowed
     request.stale = stale
     request.key = episode.key
+    request.episode = episode
     return request
 
 

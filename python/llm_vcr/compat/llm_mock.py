@@ -137,9 +137,9 @@ class _Only:
             return f"llm_mock(provider={self.provider!r}) is for calls to …{_PATHS[self.provider]}"
         return self.inner.reserve(request) if self.inner is not None else None
 
-    def settle(self, request: Any) -> None:
+    def settle(self, request: Any, response: Mapping[str, Any]) -> None:
         if self.inner is not None:
-            self.inner.settle(request)
+            self.inner.settle(request, response)
 
 
 class _Same:
