@@ -21,7 +21,6 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
-from llm_vcr import patches
 from llm_vcr.index import Index
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
@@ -96,7 +95,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
-        patches.narrow(made)
         if made.policy.on_open is not None:
             made.policy.on_open(made)
         return made
