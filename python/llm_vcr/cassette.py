@@ -60,6 +60,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """The store had no room for what was recorded."""
         self.misses: list[Miss] = []
         """The calls that no episode answered, the first `MISSES` of them explained."""
+        self.answers: list[tuple[Request, dict[str, Any]]] = []
+        """The live calls that were answered, kept or not, with the answers as they would be played."""
+        self.masked_values: list[tuple[str, str]] = []
+        """What kept a masked replay from being an exact one: cause and JSON path of the first difference, one for each."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
         self._index = Index(self._match_on, policy.filters)
@@ -246,6 +250,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return False
             self._reserved.add(turn.index)
             request._llm_vcr_turn = turn
+            if turn.masked:
+                why = self.policy.filters.matchers.why(prepared, self.data[turn.index][0])
+                self.masked_values.append((why.cause, why.path or ""))
             return True
 
     def play_response(self, request: Any) -> Any:
@@ -349,14 +356,18 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         prepared = self.filter_request(request)
         if prepared is None:
             return
-        if self.policy.spending is not None:
-            self.policy.spending.settle(prepared)
         if not isinstance(response.get("headers", {}), Mapping):
             # tornado's stub makes a list of pairs, and hands on the client's own answer, so that nobody sees the difference.
             response = {**response, "headers": dict(response["headers"])}
         filters = self.policy.filters
         kept, shrunk = None, False
-        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
+        refused = filters.refusal(response)
+        # What is not kept may be compressed in a way that nobody reads.
+        played = filters.as_played(response) if refused is None else response
+        self.answers.append((prepared, played))
+        if self.policy.spending is not None:
+            self.policy.spending.settle(prepared, played)
+        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else refused
         if reason is None:
             kept, shrunk = filters.keep_response(copy.deepcopy(response))
             kept = self._before_record_response(kept)
@@ -365,12 +376,26 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
-            _show(response, filters.as_played(response))
+            _show(response, played)
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
             self.counts.recorded += 1
             self.dirty = True
+
+    def replayed(self) -> Iterator[tuple[Request, dict[str, Any], int]]:
+        """The episodes that were played, and how often each."""
+        for index, times in self.play_counts.items():
+            if times and index < self._loaded_count:
+                yield *self.data[index], times
+
+    def unplayed(self) -> list[str]:
+        """The keys (`CassetteRecord.keyed`) of the episodes that were loaded from this very cassette, may be played, and were not."""
+        if self._base is None or len(self._played_interactions) >= len(self._base.episodes):
+            return []
+        there = {id(request.episode) for request, _ in self.data[: self._loaded_count] if not getattr(request, "borrowed", False)}
+        played = {id(request.episode) for request, _ in self._played_interactions if not getattr(request, "borrowed", False)}
+        return [key for key, one in self._base.keyed().items() if id(one) in there - played]
 
     # --- saving
 

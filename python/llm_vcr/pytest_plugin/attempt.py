@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llm_vcr.pytest_plugin.kept import facts
+from llm_vcr.pytest_plugin.spending import notes
 from llm_vcr.pytest_plugin.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -46,7 +49,8 @@ class Attempt:
 
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
-        return judge(self.cassettes, around, disabled=disabled)
+        verdict = judge(self.cassettes, around, disabled=disabled)
+        return replace(verdict, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None)))
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""

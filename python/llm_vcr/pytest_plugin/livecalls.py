@@ -16,7 +16,7 @@ import sys
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,10 @@ class LiveCalls:
             self._expected[_plain(request.host)] += 1
         return None
 
-    def settle(self, request: Any) -> None:
+    def settle(self, request: Any, response: Mapping[str, Any]) -> None:
         """See `llm_vcr.policy.Spending`."""
         self._forget(_plain(request.host))
+        self._budget.settle(request, response)
 
     def forget_expected(self) -> None:
         """No call of a cassette is under way any more (one that failed was never settled)."""
@@ -115,6 +116,7 @@ class LiveCalls:
         with self._lock:
             self.seen.append(call)
         if allowed:
+            self._budget.settle_unseen(name)
             return None
         return f"a call to {name} around every cassette: {self._budget.why_refused()} ({call.where})"
 

@@ -17,15 +17,13 @@ from llm_vcr.hosts import is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
-from llm_vcr.pytest_plugin.capacity import full
-from llm_vcr.pytest_plugin.gate import why_failed
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
-from llm_vcr.pytest_plugin.summary import Summary
+from llm_vcr.pytest_plugin.totals import Totals
 from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 
 if TYPE_CHECKING:
@@ -46,26 +44,27 @@ class Session:
         self._began = False
         self._finished = False
         self._marking = Marking(config, settings)
-        self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
         self._shown: dict[str, str] = {}
         """The verdicts that stand beside an outcome, as foreseen after the call."""
         self._unmatched: set[str] = set()
         """Entries of ``llm_vcr_skip`` that name no test."""
-        self._failures: list[str] = []
         self._keys = SuppliedKeys()
         self._boundary = PinnedBoundary()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
-        if settings.max_live_calls is not None:
+        if settings.max_live_calls is not None or settings.max_live_usd is not None:
             # Workers draw on the tickets of the process that started them.
             self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
-        budget = Budget(settings.max_live_calls, self._tickets)
+        budget = Budget(settings.max_live_calls, self._tickets, settings.max_live_usd)
         self._calls = LiveCalls(lambda host: is_provider(host, settings.provider_hosts), budget, config.rootpath)
         self._report: Report | None = None
         if settings.report != "off":
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
             self._report = Report(config.rootpath / settings.report, process)
+        self._totals = Totals(config, settings, budget, self._report)
+        self._summary = self._totals.summary
+        config.pluginmanager.register(self._totals, "llm_vcr_totals")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (
@@ -156,7 +155,7 @@ class Session:
         """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
         if self._workerinput is not None:
             return bool(self._workerinput["llm_vcr_everything"])
-        return self._config.args_source is not pytest.Config.ArgsSource.ARGS
+        return self._totals.collected.is_asked_for
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -164,14 +163,14 @@ class Session:
         self._finished = True
         self._take_outside_calls("after the last test")
         if self._workerinput is not None:
-            told = {"llm_vcr_outside": self._summary.outside, "llm_vcr_unmatched": sorted(self._unmatched)}
+            told = {
+                "llm_vcr_outside": self._summary.outside,
+                "llm_vcr_unmatched": sorted(self._unmatched),
+                "llm_vcr_collected": self._totals.told_by_worker(),
+            }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
-        self._failures = why_failed(self._settings, self._summary.verdicts, self._summary.outside)
-        if self._failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._report is not None and (self._summary.worth_telling or self._failures):
-            self._report.merge({**self._summary.data(), "failures": self._failures})
+        self._totals.decide(session, [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)])
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
@@ -243,6 +242,21 @@ class Session:
             answer_refusals=True,
         )
 
+    def policy_inside(self, store: Store) -> Policy:
+        """The policy of a cassette in ``store`` that the running test opens by itself: its calls count with the test's."""
+        from llm_vcr.persister import Persister
+        from llm_vcr.policy import Policy
+
+        attempt = self._attempt
+        settings = self._settings if attempt is None else self._marking.settings(attempt.item)[0]
+        return Policy(
+            settings,
+            Persister(store, settings=settings, root=self._config.rootpath),
+            forced={} if self._forced_mode is None else {"record_mode": self._mode if self._mode != "rewrite" else "all"},
+            on_open=None if attempt is None else attempt.cassettes.append,
+            spending=self._calls,
+        )
+
     # --- the outcome
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -301,11 +315,6 @@ class Session:
 
     # --- what is shown
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Gather the verdicts; under xdist this runs on the controller."""
-        if report.when == "teardown":
-            self._summary.add(report.nodeid, _told(report))
-
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
         """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
@@ -324,13 +333,6 @@ class Session:
         text, markup = word if isinstance(word, tuple) else (word, None)
         text = f"{text} {verdict}".strip()
         return category, letter, (text, markup) if markup is not None else text
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show them."""
-        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
-        self._summary.show(terminalreporter, self._failures, hints)
-        if (warning := full(self._settings, self._config.rootpath)) is not None:
-            terminalreporter.write_line(f"warning: {warning}", yellow=True)
 
 
 def _told(report: Any) -> str | None:
