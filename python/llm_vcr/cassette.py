@@ -21,7 +21,7 @@ from vcr.persisters.filesystem import CassetteDecodeError, CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
-from llm_vcr import leaks, patches
+from llm_vcr import leaks
 from llm_vcr.index import Index
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
@@ -100,7 +100,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
-        patches.narrow(made)
         if made.policy.on_open is not None:
             made.policy.on_open(made)
         return made

@@ -41,9 +41,9 @@ INTERNALS = {
         "write_protected",
     ),
     "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
-    "vcr.patch:CassettePatcherBuilder": ("build", "_build_patcher", "_recursively_apply_get_cassette_subclass", "_tornado"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
+    "vcr.patch:CassettePatcherBuilder": ("build",),
     "vcr.stubs": ("Request", "CannotOverwriteExistingCassetteException"),
     "vcr.stubs.httpx_stubs": ("VcrRequest", "CannotOverwriteExistingCassetteException"),
 }
@@ -55,6 +55,7 @@ class RefusedCall(CannotOverwriteExistingCassetteException):  # type: ignore[mis
 
     def __init__(self, *args: Any, cassette: Cassette, failed_request: Any) -> None:
         """Say what ``cassette`` has instead of ``failed_request``."""
+        cassette = patches.actual(cassette)
         super().__init__(*args, cassette=cassette, failed_request=cassette.as_stored(failed_request))
 
 
@@ -283,7 +284,7 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
-            with mends.applied(), patches.applied(cassette):
+            with mends.applied() as mended, patches.applied(cassette, mended):
                 yield cassette
         finally:
             cassette.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import importlib.util
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -34,10 +35,10 @@ def patches() -> Iterator[tuple[object, str, object]]:
     """What is put in place of what."""
     from vcr.stubs import httpx_stubs
 
-    from llm_vcr.mends import fits
+    from llm_vcr.mends import missing
 
     yield httpx_stubs, "_record_responses", _record_httpx
-    if fits("aiohttp", _AIOHTTP):
+    if importlib.util.find_spec("aiohttp") is not None and not missing(_AIOHTTP):
         aiohttp_stubs = importlib.import_module("vcr.stubs.aiohttp_stubs")
         yield aiohttp_stubs, "record_response", _record_aiohttp
         yield aiohttp_stubs, "record_responses", functools.partial(_record_chain, aiohttp_stubs.record_responses)

@@ -64,7 +64,6 @@ def _reset_where_needed(reset: Callable[[], contextlib.AbstractContextManager[An
         yield
 
 
-@functools.cache
 def _self_contained(original: type[http.client.HTTPSConnection]) -> type[http.client.HTTPSConnection]:
     """The class, with an ``__init__`` that finds the class itself by the global name."""
     function: Any = original.__init__
