@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from vcr.persisters.filesystem import CassetteNotFoundError
 
 from llm_vcr.config import Settings
-from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, StoreUnavailableError, StoreWarning
+from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, SecretWarning, StoreUnavailableError, StoreWarning
+from llm_vcr.hosts import is_provider
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
@@ -181,8 +183,9 @@ class Persister:
 
     def _save(self, path: str, cassette_dict: dict[str, Any], serializer: Serializer | None) -> None:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
-        episodes = tuple(_episode(request, response) for request, response in pairs if not getattr(request, "borrowed", False))
         cassette_id = self.cassette_id(path)
+        ours = [(request, response) for request, response in pairs if not getattr(request, "borrowed", False)]
+        episodes = tuple(self._safe(cassette_id, number, *one) for number, one in enumerate(ours, 1))
         base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id)
         record = CassetteRecord(
             episodes,
@@ -203,6 +206,21 @@ class Persister:
             )
             self.overflow = True
             self._tell(told, NotSavedWarning, self.failures)
+
+    def _safe(self, cassette_id: str, number: int, request: Any, response: Any) -> Episode:
+        """An interaction as it is stored, and a warning of each secret that the filters have not caught."""
+        episode = _episode(request, response)
+        body = (response.get("body") or {}).get("string")
+        # What was stored before is not changed by the way; `llm-vcr scan` and `normalize` are for that.
+        if getattr(request, "stored", False) or (isinstance(body, bytes) and getattr(request, "clean_answer", None) is body):
+            return episode
+        from llm_vcr import leaks
+
+        host = urlsplit(str(request.uri)).hostname or ""
+        safe, taken, left = leaks.cleaned(episode, said_by_model=is_provider(host, self.settings.provider_hosts))
+        for one, done in [(one, "taken out") for one in taken] + [(one, "left, as a model may have said it") for one in left]:
+            self._tell(f"{cassette_id}, episode {number}: a secret ({one.kind}) in {one.place} was {done}", SecretWarning, self.problems)
+        return safe
 
     def _store(self, serializer: Serializer | None) -> Store:
         from vcr.serializers import yamlserializer

@@ -97,8 +97,8 @@ def _causes(terminal: pytest.TerminalReporter, causes: Sequence[Mapping[str, Any
 def _asides(data: Mapping[str, Any]) -> Iterator[str]:
     """What is worth a line, and no warning."""
     if masked := data["masked_values"]:
-        told = [f"{_many(one['count'], one['what'])}" + (f" at `{one['path']}`" if one["path"] else "") for one in masked]
-        yield f"masked to match: {_some(told, 4)} (such as {masked[0]['example_test']})"
+        told = [one["what"] + (f" at `{one['path']}`" if one["path"] else "") + f" ({one['count']})" for one in masked]
+        yield f"masked to match: {_some(told, 4)}, such as in {masked[0]['example_test']}"
     if data["media_shrunk"]:
         yield (
             f"media: {_many(data['media_shrunk'], 'body', 'bodies')} stored with small files in place of images, sound or video "
