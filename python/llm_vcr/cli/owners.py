@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llm_vcr.pytest_plugin.owners import Owner, owner
+from llm_vcr.pytest_plugin.owners import Owner, owner, without_suffix
 
 if TYPE_CHECKING:
     import pytest
@@ -60,6 +61,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     items = [asdict(owner(item)) for item in session.items if isinstance(item, pytest.Function)]
     Path(told).write_text(json.dumps(items), "utf-8")
+
+
+def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
+    """The cassettes whose name stands as a text in Python code below ``root``: somebody opens them by himself (``use_cassette("…")``)."""
+    left = {one: re.compile(rf"""["'/]{re.escape(without_suffix(one).rpartition("/")[2])}(?:\.ya?ml|\.json)?["']""") for one in cassettes}
+    found: set[str] = set()
+    for folder, folders, files in os.walk(root):
+        folders[:] = [
+            one for one in folders if one[0] != "." and one != "node_modules" and not (Path(folder) / one / "pyvenv.cfg").exists()
+        ]
+        for file in files:
+            if left and file.endswith(".py"):
+                source = (Path(folder) / file).read_text("utf-8", "replace")
+                found |= {one for one, name in left.items() if name.search(source)}
+                left = {one: name for one, name in left.items() if one not in found}
+    return found
 
 
 def matches(nodeid: str, pattern: str) -> bool:

@@ -53,6 +53,8 @@ class Attempt:
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
         verdict = judge(self.cassettes, around, disabled=disabled)
+        if not self.cassettes:
+            return verdict
         return replace(verdict, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None)))
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
