@@ -168,11 +168,12 @@ class Session:
             told = {
                 "llm_vcr_outside": self._summary.outside,
                 "llm_vcr_unmatched": sorted(self._unmatched),
-                "llm_vcr_collected": self._totals.told_by_worker(),
+                "llm_vcr_collected": self._totals.told_by_worker(any_marked=self._marking.any_marked),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
-        self._totals.decide(session, [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)])
+        unmatched = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        self._totals.decide(session, unmatched, any_marked=self._marking.any_marked)
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
