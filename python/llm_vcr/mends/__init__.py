@@ -18,7 +18,7 @@ from unittest import mock
 
 from llm_vcr.errors import LlmVcrWarning
 
-MENDS = ("aiohttp_bodies", "events", "same_response", "threads")
+MENDS = ("aiohttp_bodies", "aiohttp_redirects", "events", "logs", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llm_vcr.pytest_plugin.verdict import Verdict, judge
@@ -25,6 +26,8 @@ class Attempt:
         self.fresh_start = False
         """``rewrite`` was asked for, by the marker or by ``vcr_config``."""
         self.phases: dict[str, str] = {}
+        self.left_behind: list[str] = []
+        """What it has left patched, one sentence each."""
 
     def note(self, report: pytest.TestReport) -> None:
         """Note how a phase ended. An expected failure is what the test is for, so it counts as passed."""
@@ -46,7 +49,8 @@ class Attempt:
 
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
-        return judge(self.cassettes, around, disabled=disabled)
+        verdict = judge(self.cassettes, around, disabled=disabled)
+        return replace(verdict, notes=(*verdict.notes, *self.left_behind))
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""

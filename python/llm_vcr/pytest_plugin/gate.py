@@ -30,16 +30,21 @@ def why_failed(settings: Settings, verdicts: Mapping[str, Verdict], outside: Seq
         stopped = sum(one.stopped for one in verdicts.values()) + sum(bool(one["refused"]) for one in outside)
         if paid > limit or stopped:
             where = [nodeid for nodeid, one in verdicts.items() if one.stopped or (paid > limit and one.paid)]
-            where += ["outside of tests"] * bool(outside)
+            where += _places(outside)
             made = f"{paid} made" if paid else "none made"
             reasons.append(f"--llm-vcr-max-live-calls {limit}: {made}, {stopped} refused: {_named(where)}")
     for word in settings.fail_on:
         where = [nodeid for nodeid, one in verdicts.items() if FAILS[word](one)]
-        if word == "LIVE_CALL" and outside:
-            where.append("outside of tests")
+        if word == "LIVE_CALL":
+            where += _places(outside)
         if where:
             reasons.append(f"--llm-vcr-fail-on {word}: {_named(where)}")
     return reasons
+
+
+def _places(outside: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whose the live calls are that were made while none of their tests was running."""
+    return list(dict.fromkeys(f"{one['started_by']} (in the background)" if one.get("started_by") else "outside of tests" for one in outside))
 
 
 _NAMED = 20

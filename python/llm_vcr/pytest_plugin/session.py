@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,18 @@ import pytest
 
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
-from llm_vcr.hosts import is_provider
+from llm_vcr.hosts import is_credential, is_provider, is_telemetry
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.capacity import full
 from llm_vcr.pytest_plugin.gate import why_failed
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
+from llm_vcr.pytest_plugin.leftovers import Leftovers
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
+from llm_vcr.pytest_plugin.origins import Origins
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
 from llm_vcr.pytest_plugin.summary import Summary
@@ -49,9 +52,16 @@ class Session:
         self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
         self._shown: dict[str, str] = {}
         """The verdicts that stand beside an outcome, as foreseen after the call."""
-        self._unmatched: set[str] = set()
-        """Entries of ``llm_vcr_skip`` that name no test."""
+        self._hints: set[str] = set()
+        """What the user should know of the settings, one sentence each."""
         self._failures: list[str] = []
+        self._canary: Canary | None = None
+        self._holes: list[str] = []
+        """Clients whose calls would go around the cassettes, one sentence each."""
+        self._leftovers = Leftovers()
+        self._origins = Origins()
+        self._undo = contextlib.ExitStack()
+        """What outlives a test, and is undone at the end in reverse order."""
         self._keys = SuppliedKeys()
         self._boundary = PinnedBoundary()
         # Only a worker of xdist has it.
@@ -61,7 +71,13 @@ class Session:
             # Workers draw on the tickets of the process that started them.
             self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
         budget = Budget(settings.max_live_calls, self._tickets)
-        self._calls = LiveCalls(lambda host: is_provider(host, settings.provider_hosts), budget, config.rootpath)
+        self._calls = LiveCalls(
+            lambda host: is_provider(host, settings.provider_hosts),
+            lambda host: is_credential(host, settings.credential_hosts),
+            budget,
+            self._origins,
+            config.rootpath,
+        )
         self._report: Report | None = None
         if settings.report != "off":
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
@@ -77,11 +93,14 @@ class Session:
         config.option.record_mode = "new_episodes" if self._fresh_start else self._mode
         self._store: Store | None = None
         if settings.supply_keys:
+            self._undo.callback(self._keys.take_back)
             self._keys.supply(config.rootpath)
         if settings.pin_boundary:
+            self._undo.callback(self._boundary.let_go)
             self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
+        self._undo.callback(self._calls.stop)
         self._calls.watch()
 
     def _default_mode(self) -> str:
@@ -112,11 +131,9 @@ class Session:
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """Undo what outlives a test."""
-        self._calls.stop()
-        self._keys.take_back()
+        self._undo.close()
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
-        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
 
@@ -130,12 +147,49 @@ class Session:
         """Mark the tests that get a cassette, so that pytest-recording gives them one."""
         self._marking.mark(items)
         if self._is_everything():
-            self._unmatched.update(self._marking.unmatched)
+            self._hints.update(f"llm_vcr_skip = {one} names no test" for one in self._marking.unmatched)
         if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
             self._store = self._store or self._open_store()
             # It takes the clients' own functions as they are now, before we watch them.
             from llm_vcr import vcrpy_hooks  # noqa: F401
+
+    def pytest_collection_finish(self) -> None:
+        """Send the canary through every client that has been imported by now."""
+        if not self._marking.any_marked or self._settings.canary == "off" or self._config.getoption("collectonly"):
+            return
+        import vcr as vcrpy
+
+        from llm_vcr.cassette import Policy
+        from llm_vcr.persister import Persister
+        from llm_vcr.pytest_plugin.canary import Canary
+        from llm_vcr.vcrpy_hooks import arguments_of, install
+
+        self._canary = Canary()
+        policy = Policy(self._settings, Persister(self._store, settings=self._settings), providers_only=True, spending=self._calls)
+        self._send_canary(arguments_of(install(vcrpy.VCR(), policy=policy), {}))
+
+    def _send_canary(self, arguments: Mapping[str, Any]) -> None:
+        """Try the clients that were not tried before under a cassette with these arguments.
+
+        Raises:
+            pytest.fail.Exception: if that cassette is a test's, and calls would go around it.
+        """
+        if self._canary is None:
+            return
+        for finding in self._canary.look(arguments):
+            if finding.escaped and self._settings.canary == "fail":
+                self._holes.append(str(finding))
+            else:
+                self._hints.add(str(finding))
+        self._stop_at_a_hole()
+
+    def _stop_at_a_hole(self) -> None:
+        """End the run before anything is spent, if there is a client whose calls would go around the cassettes."""
+        if self._holes and self._attempt is not None:
+            told = "\n".join(self._holes)
+            self._attempt.item.session.shouldfail = f"llm_vcr: {told}"
+            pytest.fail(f"llm_vcr: {told}", pytrace=False)
 
     # --- workers
 
@@ -150,7 +204,9 @@ class Session:
         """Take what a worker has to tell beside its tests' reports."""
         told = getattr(node, "workeroutput", {})
         self._summary.outside += told.get("llm_vcr_outside", [])
-        self._unmatched.update(told.get("llm_vcr_unmatched", []))
+        self._summary.exchanges.update(told.get("llm_vcr_exchanges", {}))
+        self._hints.update(told.get("llm_vcr_hints", []))
+        self._holes += [one for one in told.get("llm_vcr_holes", []) if one not in self._holes]
 
     def _is_everything(self) -> bool:
         """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
@@ -163,11 +219,18 @@ class Session:
         """Hand over to the controller, or, as the controller, decide whether the run fails."""
         self._finished = True
         self._take_outside_calls("after the last test")
+        self._summary.exchanges.update(self._calls.exchanges)
         if self._workerinput is not None:
-            told = {"llm_vcr_outside": self._summary.outside, "llm_vcr_unmatched": sorted(self._unmatched)}
+            told = {
+                "llm_vcr_outside": self._summary.outside,
+                "llm_vcr_exchanges": dict(self._summary.exchanges),
+                "llm_vcr_hints": sorted(self._hints),
+                "llm_vcr_holes": self._holes,
+            }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
-        self._failures = why_failed(self._settings, self._summary.verdicts, self._summary.outside)
+        self._failures = [f"llm_vcr_canary: {one}" for one in self._holes]
+        self._failures += why_failed(self._settings, self._summary.verdicts, self._summary.outside)
         if self._failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._report is not None and (self._summary.worth_telling or self._failures):
@@ -175,6 +238,7 @@ class Session:
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
+        self._summary.outside += [{**call.dump(), "when": f"after {call.started_by} was over"} for call in self._calls.take_strangers()]
 
     # --- the cassette of a test
 
@@ -184,7 +248,10 @@ class Session:
         self._take_outside_calls(f"before {item.nodeid}" if self._began else "while tests were collected")
         self._began = True
         self._calls.watch()
+        self._leftovers.begin()
+        self._origins.begin(item.nodeid)
         self._attempt = Attempt(item)
+        self._stop_at_a_hole()
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -194,11 +261,21 @@ class Session:
             self._attempt.fresh_start = isinstance(request.getfixturevalue("vcr_config"), FreshConfig) or isinstance(
                 request.getfixturevalue("vcr_markers"), FreshMarkers
             )
-        result = yield
+        wider = fixturedef.scope != "function"
+        before = self._leftovers.fixture_begins() if wider else {}
+        with self._origins.nobodys() if wider else contextlib.nullcontext():
+            result = yield
+        if wider:
+            self._leftovers.fixture_is_there(fixturedef, before)
         replaced = without_rewrite(fixturedef.argname, result)
         if replaced is not result and fixturedef.cached_result is not None:
             fixturedef.cached_result = (replaced, *fixturedef.cached_result[1:])
         return replaced
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Look whether a fixture of a wider scope has undone what it patched."""
+        if fixturedef.scope != "function":
+            self._leftovers.fixture_ended(fixturedef, f"{fixturedef.argname} ({fixturedef.scope}, {fixturedef.baseid})")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_recording_configure(self, vcr: vcrpy.VCR) -> None:
@@ -239,9 +316,17 @@ class Session:
             providers_only=is_automatic(item),
             fresh_start=fresh_start,
             on_open=attempt.cassettes.append,
+            before_open=self._send_canary,
+            belongs=self._belongs,
             spending=self._calls,
             answer_refusals=True,
         )
+
+    def _belongs(self, request: Any) -> bool:
+        """Whether a call that is made now is the running test's."""
+        if self._origins.of_another() is not None:
+            return False
+        return not (self._origins.is_background() and is_telemetry(request.host or "", self._settings.telemetry_hosts))
 
     # --- the outcome
 
@@ -274,6 +359,8 @@ class Session:
             return (yield)
         finally:
             self._attempt = None
+            self._origins.end()
+            attempt.left_behind = self._leftovers.end(item.nodeid)
             self._tell(attempt)
 
     def _why_disabled(self, attempt: Attempt) -> str | None:
@@ -288,7 +375,7 @@ class Session:
         item = attempt.item
         around = self._calls.take()
         self._calls.forget_expected()
-        if not attempt.cassettes and not around and attempt.phases.get("setup") != "passed":
+        if not attempt.cassettes and not around and not attempt.left_behind and attempt.phases.get("setup") != "passed":
             return
         verdict = attempt.verdict(around, self._why_disabled(attempt))
         # A rerun replaces what the attempt before it said, but not what that one spent.
@@ -327,8 +414,7 @@ class Session:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show them."""
-        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
-        self._summary.show(terminalreporter, self._failures, hints)
+        self._summary.show(terminalreporter, self._failures, sorted(self._hints))
         if (warning := full(self._settings, self._config.rootpath)) is not None:
             terminalreporter.write_line(f"warning: {warning}", yellow=True)
 

@@ -23,7 +23,9 @@ class Summary:
         self._verbose = verbose
         self.verdicts: dict[str, Verdict] = {}
         self.outside: list[Mapping[str, Any]] = []
-        """Live calls of no test, each with the process it was seen in."""
+        """Live calls of no test that was running, each with when it was seen."""
+        self.exchanges: Counter[str] = Counter()
+        """Exchanges of credentials by host."""
 
     def add(self, nodeid: str, told: object) -> None:
         """Take a test's verdict as its report told it; a later one replaces it (a rerun)."""
@@ -50,6 +52,7 @@ class Summary:
             "misses": self._causes(),
             "disabled": self._disabled(),
             "outside_of_tests": list(self.outside),
+            "credential_exchanges": dict(self.exchanges),
             "warnings": dict(self._notes()),
         }
 
