@@ -63,8 +63,8 @@ class Leftovers:
         self._modules: set[str] = set()
         self._first: dict[str, Any] = {}
         self._before: dict[str, Any] = {}
-        self._of_fixtures: dict[Any, dict[str, Any]] = {}
-        """What fixtures of a wider scope have put in place, while they last."""
+        self._of_fixtures: dict[Any, tuple[str, dict[str, Any]]] = {}
+        """What fixtures of a wider scope have put in place, while they last, with the name for each."""
         self._left: list[str] = []
 
     def begin(self) -> None:
@@ -84,17 +84,18 @@ class Leftovers:
         """A fixture of a wider scope is about to be set up: what is there now."""
         return self._look()
 
-    def fixture_is_there(self, fixture: Any, before: dict[str, Any]) -> None:
-        """It is set up: what it has put in place since is its business."""
+    def fixture_is_there(self, fixture: Any, name: str, before: dict[str, Any]) -> None:
+        """It is set up, and has a ``name`` for people: what it has put in place since is its business."""
         if changed := {place: value for place, value in self._look().items() if value is not before.get(place, value)}:
-            self._of_fixtures[fixture] = changed
+            self._of_fixtures[fixture] = (name, changed)
 
-    def fixture_ended(self, fixture: Any, name: str) -> None:
+    def fixture_ended(self, fixture: Any) -> None:
         """It is over: what is still there it has left behind."""
-        for place, value in self._of_fixtures.pop(fixture, {}).items():
+        name, changed = self._of_fixtures.pop(fixture, ("", {}))
+        for place, value in changed.items():
             owner, attribute = self._places[place]
             if _value(owner, attribute) is value and value is not self._first[place]:
-                self._left.append(f"the fixture {name} left {place} patched: {_what(value)}")
+                self._left.append(f"{name} left {place} patched: {_what(value)}")
                 self._before[place] = value
 
     def end(self, nodeid: str) -> list[str]:
@@ -102,7 +103,7 @@ class Leftovers:
         for place, value in self._look().items():
             if value is self._before.get(place, value) or value is self._first.get(place, value):
                 continue
-            if not any(changed.get(place, _GONE) is value for changed in self._of_fixtures.values()):
+            if not any(changed.get(place, _GONE) is value for _, changed in self._of_fixtures.values()):
                 self._left.append(f"{nodeid} left {place} patched: {_what(value)}")
         left, self._left = self._left, []
         return left

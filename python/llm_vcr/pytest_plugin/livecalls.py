@@ -321,7 +321,7 @@ _PATCHED_BY_VCRPY = frozenset({"httpx", "httpx2", "aiohttp"})
 _PLACES: dict[str, Callable[[LiveCalls, Any], None]] = {
     "socket": _watch_socket,
     "asyncio": _watch_loops,
-    "concurrent.futures.thread": _watch_executors,
+    "concurrent.futures": _watch_executors,
     "http.client": _watch_http_client,
     "httpx": _watch_httpx,
     "httpx2": _watch_httpx,

@@ -266,7 +266,8 @@ class Session:
         with self._origins.nobodys() if wider else contextlib.nullcontext():
             result = yield
         if wider:
-            self._leftovers.fixture_is_there(fixturedef, before)
+            told = f"the fixture {fixturedef.argname} ({fixturedef.scope} scope, set up for {request.node.nodeid or 'the session'})"
+            self._leftovers.fixture_is_there(fixturedef, told, before)
         replaced = without_rewrite(fixturedef.argname, result)
         if replaced is not result and fixturedef.cached_result is not None:
             fixturedef.cached_result = (replaced, *fixturedef.cached_result[1:])
@@ -275,7 +276,7 @@ class Session:
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Look whether a fixture of a wider scope has undone what it patched."""
         if fixturedef.scope != "function":
-            self._leftovers.fixture_ended(fixturedef, f"{fixturedef.argname} ({fixturedef.scope}, {fixturedef.baseid})")
+            self._leftovers.fixture_ended(fixturedef)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_recording_configure(self, vcr: vcrpy.VCR) -> None:

@@ -35,7 +35,7 @@ class Summary:
     @property
     def worth_telling(self) -> bool:
         """Whether anything happened that has to do with us."""
-        return bool(self.outside) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
+        return bool(self.outside or self.exchanges) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
 
     def data(self) -> dict[str, Any]:
         """The figures, as plain data."""
@@ -100,6 +100,9 @@ class Summary:
                 f"media: {_many(shrunk, 'body', 'bodies')} stored with small files in place of images, sound or video "
                 "(llm_vcr_media = keep turns that off)"
             )
+        if self.exchanges:
+            hosts = ", ".join(sorted(self.exchanges))
+            terminal.write_line(f"credentials: {_many(self.exchanges.total(), 'exchange')}, live and not recorded ({hosts})")
         self._show_tests(terminal)
         self._show_leaks(terminal)
         self._show_causes(terminal, data["misses"])
