@@ -10,7 +10,8 @@ RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stock test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz bench wheel clean
+.PHONY: help demo demo-stock test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
+	bench bench-gate bench-gate-proof bench-counts valgrind wheel clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -67,6 +68,15 @@ bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain
 	$(BIN)/python -m benches.python.table
 	$(BIN)/python -m benches.python.replay
 
+bench-gate: build valgrind $(STAMPS)/test $(STAMPS)/bench  ## fail where something is slower than benches/data allows
+	$(BIN)/python -m benches.gate
+
+bench-gate-proof: build valgrind  ## slow the core by a tenth in a copy, see the gate red, take it back, see it green
+	$(BIN)/python -m benches.slow_core
+
+bench-counts: build valgrind  ## count the core's instructions anew, after a change that is meant
+	$(BIN)/python -m benches.counts
+
 wheel: $(STAMPS)/build  ## the sdist, and a wheel built from it, into dist/
 	rm -rf dist
 	$(BIN)/maturin build --release --sdist --out dist
@@ -101,6 +111,10 @@ $(STAMPS)/core: $(RUST) pyproject.toml $(STAMPS)/build
 	rm -f python/llm_vcr/*.so
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet
 	@touch $@
+
+valgrind:
+	@command -v valgrind >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq valgrind; } \
+		|| { echo "valgrind is not installed, and counts the core's instructions: install it (Debian: apt-get install valgrind) and try again" >&2; exit 1; }
 
 $(STAMPS)/components: $(STAMPS)/venv
 	$(CARGO) clippy --version >/dev/null 2>&1 && $(CARGO) fmt --version >/dev/null 2>&1 || rustup component add clippy rustfmt

@@ -26,12 +26,10 @@ pub enum ErrorKind {
     BadPath,
     /// A regular expression of a setting that cannot be compiled.
     BadPattern,
-    /// Bytes that are no episode in compact form, or a cut or altered one.
+    /// Bytes that are no episodes in compact form, or cut or altered ones.
     BadEpisode,
-    /// An episode in a later version of the compact form.
+    /// Episodes in a later version of the compact form.
     NewerEpisode,
-    /// A payload that an episode points to is missing or altered.
-    BadBlob,
 }
 
 impl ErrorKind {
@@ -49,9 +47,8 @@ impl ErrorKind {
             Self::TooLarge => "too large",
             Self::BadPath => "not a JSON path",
             Self::BadPattern => "not a valid pattern",
-            Self::BadEpisode => "not an episode in compact form, or a damaged one",
-            Self::NewerEpisode => "an episode in a later version of the compact form",
-            Self::BadBlob => "a payload of the episode is missing or damaged",
+            Self::BadEpisode => "no episodes in compact form, or damaged ones",
+            Self::NewerEpisode => "episodes in a later version of the compact form",
         }
     }
 }

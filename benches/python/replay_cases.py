@@ -136,6 +136,21 @@ def _edit(number: int) -> Exchange:
     return Exchange(body, f"multipart/form-data; boundary={BOUNDARY}", _drawn(number), "application/json")
 
 
+@functools.cache
+def _pool(length: int) -> tuple[str, str]:
+    """Two texts without line breaks, of which a suite's bodies are made: they would take longer to make than to replay."""
+    return _text("asked", length).replace("\n", " "), _text("answered", length).replace("\n", " ")
+
+
+def _turned(length: int, number: int) -> Exchange:
+    """An exchange of about so many bytes each way, at next to no cost."""
+    asked, answered = (text[number % length :] + text[: number % length] for text in _pool(length))
+    request = f'{{"model": "gpt-4o", "messages": [{{"role": "user", "content": "{number}: {asked}"}}]}}'
+    message = f'{{"role": "assistant", "content": "{number}: {answered}"}}'
+    answer = f'{{"id": "chatcmpl-{number}", "choices": [{{"index": 0, "message": {message}, "finish_reason": "stop"}}]}}'
+    return Exchange(request.encode(), "application/json", answer.encode(), "application/json")
+
+
 _20_KB = functools.partial(_exchange, 20_000)
 
 CASES = {
@@ -151,6 +166,8 @@ CASES = {
         Case("n=1", 1, _20_KB),
         Case("n=1000", 1000, _20_KB),
         Case("edit", 1, _edit, "shrink"),
+        Case("suite 20 KB", 1, functools.partial(_turned, 20_000)),
+        Case("suite small", 1, functools.partial(_turned, 200)),
     )
 }
 

@@ -26,16 +26,13 @@ class Row(NamedTuple):
     @property
     def ok(self) -> bool | None:
         """Whether it got what it must; ``None`` where there is no goal."""
-        if self.operation.limit is not None:
-            return self.got.ours <= self.operation.limit
         return None if self.operation.must is None else self.got.ratio >= self.operation.must
 
     def cells(self) -> tuple[str, ...]:
         """The row as text."""
         operation, got = self.operation, self.got
-        must = _ratio(operation.must) if operation.limit is None else f"<= {_time(operation.limit)}"
         mark = {None: "", True: "ok", False: "MISSED"}[self.ok]
-        return operation.name, _time(got.plain), _time(got.ours), _ratio(got.ratio), must, _ratio(operation.aim), mark
+        return operation.name, _time(got.plain), _time(got.ours), _ratio(got.ratio), _ratio(operation.must), _ratio(operation.aim), mark
 
 
 def measured(operation: Operation) -> Row:
@@ -87,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _record(row: Row) -> dict[str, object]:
     operation, got = row.operation, row.got
-    goals = {"must": operation.must, "aim": operation.aim, "limit": operation.limit}
+    goals = {"must": operation.must, "aim": operation.aim}
     return {"operation": operation.name, "plain": got.plain, "ours": got.ours, "ratio": got.ratio, **goals, "ok": row.ok}
 
 

@@ -1,6 +1,6 @@
 //! Each operation of the core by itself, on bodies that are the same in every run.
 //!
-//! `cargo bench` prints times, to look at; `cargo bench -- NAME 1` runs one operation once, to be counted:
+//! `cargo bench` prints times, to look at; `cargo bench -- --list` the names; `cargo bench -- NAME 1` runs one operation once, to be counted:
 //! `valgrind --tool=callgrind --toggle-collect='*counted*'` gives the same number of instructions each time, whatever else the machine does.
 
 use std::env::args;
@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use llm_vcr::body::{self, Rules};
+use llm_vcr::cassette::{compact, yaml};
 use llm_vcr::media::Shrink;
 use llm_vcr::volatile::{Patterns, mask};
 use llm_vcr::{diff, fingerprint, multipart, secrets, sink};
@@ -19,6 +20,12 @@ const BOUNDARY: &str = "8087456ce76304f982d564cf9fe967c6";
 
 fn main() {
     let arguments: Vec<String> = args().skip(1).filter(|argument| argument != "--bench").collect();
+    if arguments.first().is_some_and(|wanted| wanted == "--list") {
+        for (name, _) in OPERATIONS {
+            println!("{name}");
+        }
+        return;
+    }
     let times: Option<u32> = arguments.get(1).map(|times| times.parse().expect("how many times is a number"));
     let mut found = false;
     for (name, prepare) in OPERATIONS {
@@ -57,7 +64,7 @@ fn counted(work: &Work) -> usize {
 /// An operation by its name, and how its body is made.
 type Operation = (&'static str, fn() -> Work);
 
-const OPERATIONS: [Operation; 18] = [
+const OPERATIONS: [Operation; 23] = [
     ("mask-sparse-100k", || masking(prose(100_000, Some(2_000)))),
     ("mask-sparse-5m", || masking(prose(5_000_000, Some(2_000)))),
     ("mask-dense-5m", || masking(trace(5_000_000))),
@@ -82,6 +89,34 @@ const OPERATIONS: [Operation; 18] = [
     ("redact-chat-200k", || {
         let body = chat(200_000);
         Box::new(move || secrets::redact(black_box(&body)).len())
+    }),
+    ("yaml-read-1m", || {
+        let file = cassette(25, &prose(20_000, None));
+        Box::new(move || yaml::read(black_box(file.as_bytes())).expect("what we write").len())
+    }),
+    ("yaml-read-image-4m", || {
+        let mut file = String::from("interactions:\n- response:\n    body:\n      string: ");
+        yaml::write::binary(&mut file, &noise(3_000_000), 6);
+        file.push('\n');
+        Box::new(move || yaml::read(black_box(file.as_bytes())).expect("what we write").len())
+    }),
+    ("yaml-write-1m", || {
+        let text = prose(20_000, None);
+        Box::new(move || cassette(25, black_box(&text)).len())
+    }),
+    ("compact-encode-40k", || {
+        let (request, response) = (chat(20_000), numbers(20_000));
+        Box::new(move || {
+            compact::encode(b"head", black_box(Some(&request)), black_box(Some(&response)))
+                .expect("not too large")
+                .episode
+                .len()
+        })
+    }),
+    ("compact-decode-40k", || {
+        let encoded = compact::encode(b"head", Some(&chat(20_000)), Some(&numbers(20_000))).expect("not too large");
+        assert!(encoded.blobs.is_empty(), "text has no media");
+        Box::new(move || compact::decode(black_box(&encoded.episode), &[]).expect("whole").head.len())
     }),
     ("sha256-1m", || {
         let body = noise(1_000_000);
@@ -215,6 +250,26 @@ fn chat(len: usize) -> Vec<u8> {
     }
     format!(r#"{{"messages":[{messages}],"model":"gpt-4o-mini","temperature":0.2,"max_tokens":512,"stream":false}}"#)
         .into_bytes()
+}
+
+/// A cassette file of so many episodes with this text as their bodies, as we write it.
+fn cassette(episodes: usize, text: &[u8]) -> String {
+    let text = str::from_utf8(text).expect("words").trim_ascii();
+    let mut file = String::from("interactions:");
+    for _ in 0..episodes {
+        file.push_str("\n- request:\n    body: ");
+        yaml::write::text(&mut file, text, 4);
+        for (name, value) in [("method", "POST"), ("uri", "https://api.openai.com/v1/chat/completions")] {
+            yaml::write::next_line(&mut file, 4);
+            assert!(yaml::write::key(&mut file, name), "a short key");
+            file.push(' ');
+            yaml::write::text(&mut file, value, 4);
+        }
+        file.push_str("\n  response:\n    body:\n      string: ");
+        yaml::write::text(&mut file, text, 6);
+    }
+    file.push_str("\nversion: 1\n");
+    file
 }
 
 /// An answer with log probabilities.

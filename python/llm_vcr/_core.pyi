@@ -80,6 +80,12 @@ def shrink(body: bytes, content_type: str | None, min_len: int, *, digest: bool)
 def first_difference(left: bytes, right: bytes) -> int | None:
     """The offset of the first byte that differs, or of the end of the shorter one; ``None`` where they are equal."""
 
+def members(body: bytes, names: list[str]) -> list[bytes | None] | None:
+    """The source texts of an object's top-level members, each where its name stands in ``names``; ``None`` where the body is no object.
+
+    Of a name that repeats, the last counts.
+    """
+
 def mask(body: bytes) -> bytes:
     """The text with uuids, times and epochs replaced; the same object where there are none."""
 
@@ -116,17 +122,18 @@ def write_yaml(tree: dict[str, Any]) -> bytes | None:
 def sha256_hex(body: bytes) -> str:
     """64 hex digits: the plain SHA-256."""
 
-def pack_episode(head: bytes, request: bytes | None, response: bytes | None) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """An episode in compact form, and its large payloads as blobs: 64 hex digits of their SHA-256, and what is to be stored under them.
+def pack_episodes(episodes: list[tuple[bytes, bytes | None, bytes | None]]) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Episodes (head, request body, response body) in compact form, and their large payloads as blobs.
 
-    Base64 is kept as the bytes it stands for, where that loses nothing. Raises ``ValueError`` for more than a gigabyte.
+    A blob is 64 hex digits of its payload's SHA-256, and what is to be stored under them. Base64 is kept as the bytes it stands for, where
+    that loses nothing. Raises ``ValueError`` for more than a gigabyte.
     """
 
-def episode_blobs(episode: bytes) -> list[str]:
-    """The digests of the blobs that an episode in compact form points to. Raises ``ValueError`` for anything else."""
+def pack_blobs(pack: bytes) -> list[str]:
+    """The digests of the blobs that a pack points to. Raises ``ValueError`` for anything else."""
 
-def unpack_episode(episode: bytes, blobs: Sequence[bytes]) -> tuple[bytes, bytes | None, bytes | None]:
-    """What `pack_episode` was given: head, request body, response body. ``blobs`` are in the order of `episode_blobs`.
+def unpack_episodes(pack: bytes, blobs: list[bytes | None]) -> list[tuple[bytes, bytes | None, bytes | None] | str]:
+    """What `pack_episodes` was given. ``blobs`` are in the order of `pack_blobs`, ``None`` for one that is not there.
 
-    Raises ``ValueError`` for a damaged episode, one of a later version, and a blob that is not the one it points to.
+    An episode that lacks a payload is the digest of that payload. Raises ``ValueError`` for a damaged pack, and one of another version.
     """

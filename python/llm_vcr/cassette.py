@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from vcr import matchers as vcr_matchers
 from vcr.cassette import Cassette as VcrCassette
 from vcr.cassette import _run_hooks
 from vcr.errors import UnhandledHTTPRequestError
-from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.persisters.filesystem import CassetteDecodeError, CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
@@ -60,6 +60,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """The store had no room for what was recorded."""
         self.misses: list[Miss] = []
         """The calls that no episode answered, the first `MISSES` of them explained."""
+        self.answers: list[tuple[Request, dict[str, Any]]] = []
+        """The live calls that were answered, kept or not, with the answers as they would be played."""
+        self.masked_values: list[tuple[str, str]] = []
+        """What kept a masked replay from being an exact one: cause and JSON path of the first difference, one for each."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
         self._index = Index(self._match_on, policy.filters)
@@ -106,7 +110,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """As vcrpy's, but nothing that is stored is ever dropped: filters see what they would see, and cannot delete it."""
         try:
             requests, responses, *metadata = self._persister.load_cassette(self._path, serializer=self._serializer)
-        except CassetteNotFoundError:
+        except (CassetteNotFoundError, CassetteDecodeError):  # the latter is a word of the users' own persisters
             return
         finally:
             self.notes += self._persister.problems if isinstance(self._persister, Persister) else []
@@ -187,7 +191,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         return not policy.providers_only or policy.settings.record_hosts != "providers" or policy.filters.is_provider(request)
 
     def _is_foreign(self, request: Any) -> bool:
-        """Whether a client's request belongs into no cassette (credentials), or not into this one (another test's). Asked once a request."""
+        """Whether a client's request belongs into no cassette (credentials), or not into this one (another test's). Found out once."""
         known: bool | None = getattr(request, "_llm_vcr_foreign", None)
         if known is None:
             policy = self.policy
@@ -277,6 +281,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 return False
             self._reserved.add(turn.index)
             request._llm_vcr_turn = turn
+            if turn.masked:
+                why = self.policy.filters.matchers.why(prepared, self.data[turn.index][0])
+                self.masked_values.append((why.cause, why.path or ""))
             return True
 
     def play_response(self, request: Any) -> Any:
@@ -385,14 +392,24 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
+        if not isinstance(response, dict):  # no client's; whoever tests hooks of their own may hand over anything
+            super().append(request, response)
+            return
         prepared = self.filter_request(request)
         if prepared is None:
             return
-        if self.policy.spending is not None:
-            self.policy.spending.settle(prepared)
+        if not isinstance(response.get("headers", {}), Mapping):
+            # tornado's stub makes a list of pairs, and hands on the client's own answer, so that nobody sees the difference.
+            response = {**response, "headers": dict(response["headers"])}
         filters = self.policy.filters
         kept, shrunk = None, False
-        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else filters.refusal(response)
+        refused = filters.refusal(response)
+        # What is not kept may be compressed in a way that nobody reads.
+        played = filters.as_played(response) if refused is None else response
+        self.answers.append((prepared, played))
+        if self.policy.spending is not None:
+            self.policy.spending.settle(prepared, played)
+        reason = f"unsupported body: {prepared.unsupported}" if prepared.unsupported else refused
         if reason is None:
             kept, shrunk = filters.keep_response(copy.deepcopy(response))
             kept = self._before_record_response(kept)
@@ -401,12 +418,26 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if reason is not None:
                 self.refused_to_keep.append(reason)
                 return
-            _show(response, filters.as_played(response))
+            _show(response, played)
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
             self.data.append((stored, kept))
             self.counts.recorded += 1
             self.dirty = True
+
+    def replayed(self) -> Iterator[tuple[Request, dict[str, Any], int]]:
+        """The episodes that were played, and how often each."""
+        for index, times in self.play_counts.items():
+            if times and index < self._loaded_count:
+                yield *self.data[index], times
+
+    def unplayed(self) -> list[str]:
+        """The keys (`CassetteRecord.keyed`) of the episodes that were loaded from this very cassette, may be played, and were not."""
+        if self._base is None or len(self._played_interactions) >= len(self._base.episodes):
+            return []
+        there = {id(request.episode) for request, _ in self.data[: self._loaded_count] if not getattr(request, "borrowed", False)}
+        played = {id(request.episode) for request, _ in self._played_interactions if not getattr(request, "borrowed", False)}
+        return [key for key, one in self._base.keyed().items() if id(one) in there - played]
 
     # --- saving
 

@@ -1,4 +1,4 @@
-"""A cassette as text: the YAML that vcrpy and pytest-recording read, laid out for people.
+"""A cassette as text: the YAML that vcrpy and pytest-recording read, laid out for people, or JSON (`json_layout`).
 
 Two top-level keys are ours, and stock readers pass over them: ``recorded_by`` stands before the interactions and ``recorded_at`` after
 them, so a file that was cut off is noticed. (vcrpy's own ``metadata`` cannot carry them: pytest-recording's reader fails on it.)
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from llm_vcr import _core
+from llm_vcr import _core, json_layout
 from llm_vcr.errors import CassetteFileError, UnsupportedBodyError
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode
@@ -146,15 +146,28 @@ def _text(body: Any) -> Any:
     return str(body) if isinstance(body, str) else body
 
 
+def layout_of(data: bytes, path: str) -> Serializer | None:
+    """The serializer that a file's first bytes ask for: JSON of ours or, in a file called so, of vcrpy's; ``None`` for YAML."""
+    if json_layout.is_one(data):
+        return json_layout
+    if path.endswith(".json") and data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        from vcr.serializers import jsonserializer
+
+        return jsonserializer  # type: ignore[no-any-return]  # vcrpy is not typed
+    return None
+
+
 def read(data: bytes, path: str, serializer: Serializer | None = None) -> CassetteRecord:
-    """The cassette in a file's ``data``: by the core where it is YAML as dumpers write it, else as `decode` does it.
+    """The cassette in a file's ``data``, in either layout: YAML as dumpers write it by the core, anything else as `decode` does it.
 
     Raises:
         CassetteFileError: as `decode`, and where the file is not UTF-8.
     """
     from vcr.serializers import yamlserializer
 
-    if serializer is None or serializer is yamlserializer:
+    if serializer is None or serializer is yamlserializer or json_layout.is_one(data):
+        serializer = layout_of(data, path)
+    if serializer is None:
         record = _read_plain(data)
         if record is not None:
             return record
@@ -227,8 +240,7 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
     from vcr.serialize import deserialize
     from vcr.serializers import yamlserializer
 
-    reader: Serializer = serializer or yamlserializer
-    data = _parse(text, path, reader)
+    data = _parse(text, path, serializer or yamlserializer)
     if not isinstance(data, Mapping) or not isinstance(data.get("interactions"), list):
         raise CassetteFileError(path, 1, "this is no cassette: expected `version` and a list of `interactions`")
     version = data.get("version", FORMAT_VERSION)
@@ -287,8 +299,11 @@ def _depth_of(text: str) -> int:
 def _parse(text: str, path: str, serializer: Serializer) -> Any:
     if not text.strip():
         raise CassetteFileError(path, 1, "the file is empty")
+    from vcr.serializers import jsonserializer
+
     try:
-        if any(sign in text for sign in _LOOKS_DEEP) and _depth_of(text) > _MAX_DEPTH:
+        # A JSON reader tells by itself where it goes too deep.
+        if serializer not in (json_layout, jsonserializer) and any(sign in text for sign in _LOOKS_DEEP) and _depth_of(text) > _MAX_DEPTH:
             raise CassetteFileError(path, None, f"this cannot be read: nested more than {_MAX_DEPTH} levels deep")
         return serializer.deserialize(text)
     except yaml.MarkedYAMLError as error:
@@ -306,7 +321,8 @@ def _parse(text: str, path: str, serializer: Serializer) -> Any:
 
 # What vcrpy would stumble over, at load or, worse, when the answer is played.
 _REQUEST = {"method": str, "uri": str, "headers": Mapping, "body": object}
-_RESPONSE = {"status": Mapping, "headers": Mapping, "body": Mapping | None}
+# tornado's headers are a list of pairs.
+_RESPONSE = {"status": Mapping, "headers": Mapping | list, "body": Mapping | None}
 # httpx cassettes from before vcrpy 6; vcrpy still replays them.
 _OLD_RESPONSE = {"status_code": int, "headers": Mapping, "content": str | bytes}
 
@@ -327,6 +343,10 @@ def _problem(interaction: object) -> str | None:
     if not wrong and "status_code" not in response:
         if not isinstance(response["status"].get("code"), int):
             wrong.append("response.status.code")
+        if isinstance(response["headers"], list) and not all(
+            isinstance(one, list | tuple) and len(one) == 2 for one in response["headers"]
+        ):
+            wrong.append("response.headers")
         if not isinstance((response["body"] or {}).get("string", b""), str | bytes | None):
             wrong.append("response.body.string")
     return f"has something else than expected in {', '.join(wrong)}" if wrong else None

@@ -19,6 +19,7 @@ from llm_vcr.errors import ConfigError
 
 Mode = Literal["auto", "marked", "off"]
 RecordMode = Literal["once", "new_episodes", "none", "all", "rewrite"]
+Format = Literal["yaml", "json"]
 Media = Literal["shrink", "keep"]
 Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
@@ -202,6 +203,7 @@ class Settings:
     telemetry_hosts: tuple[str, ...] = ()
     canary: Canary = "fail"
     store: str = "file"
+    format: Format = "yaml"
     ttl: float | None = None
     """``None`` is the store's own: files never expire, a shared store's episodes are fresh for a day."""
     stale: Stale = "rerecord"
@@ -222,6 +224,7 @@ class Settings:
     status: tuple[int, ...] = ()
     skip: tuple[str, ...] = ()
     max_live_calls: int | None = None
+    max_live_usd: float | None = None
     fail_on: tuple[FailOn, ...] = ()
     report: str = "llm-vcr-report"
 
@@ -269,6 +272,19 @@ def _duration(text: str) -> float:
     if not found or float(found[1]) <= 0:
         raise ValueError(expected)
     return float(found[1]) * _UNITS[found[2]]
+
+
+def lifetime(text: str) -> float:
+    """A number of seconds as LiteLLM's ``CASSETTE_TTL_SECONDS`` and ``cassette_ttl`` have it: 0, less, and ``inf`` are for ever.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    if text.strip().lower() == "inf":
+        return math.inf
+    if not re.fullmatch(r"\s*-?\d+\s*", text):
+        raise ValueError("a whole number of seconds; 0, less, and inf never expire")
+    return float(text) if int(text) > 0 else math.inf
 
 
 def _count(text: str) -> int:
@@ -355,6 +371,12 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _dollars(text: str) -> float:
+    if not re.fullmatch(r"\$?\s*(\d+(\.\d*)?|\.\d+)", text.strip()):
+        raise ValueError("an amount of dollars such as 0.50, 0 or more")
+    return float(text.strip().removeprefix("$"))
+
+
 @dataclass(frozen=True)
 class Setting:
     """One row of the table: how a setting is read from text, and what it is for."""
@@ -365,6 +387,8 @@ class Setting:
     many: bool = False
     also: str = ""
     """A second name in the environment, behind the first."""
+    parse_also: Callable[[str], Any] | None = None
+    """How a value under that name is read, where it means something else there."""
     lines: bool = False
     """Several stand on lines of their own: a comma is part of a value."""
     whole_run: bool = False
@@ -442,7 +466,14 @@ TABLE: Mapping[str, Setting] = {
             also="CASSETTE_REDIS_URL",
             whole_run=True,
         ),
-        Setting("ttl", _duration, "how long an episode is fresh: 24h in Redis by default, inf in files"),
+        Setting("format", _choice(Format), "how cassette files are written: yaml (vcrpy's, the default) or json; either is read"),
+        Setting(
+            "ttl",
+            _duration,
+            "how long an episode is fresh: 24h in Redis by default, inf in files; also CASSETTE_TTL_SECONDS",
+            also="CASSETTE_TTL_SECONDS",
+            parse_also=lifetime,
+        ),
         Setting("stale", _choice(Stale), "an episode older than that: rerecord (the default) or serve, told as HIT:STALE"),
         Setting("max_episodes", _count, "how many episodes a cassette may have (50)"),
         Setting("project", _name, "part of every key in Redis; the name in pyproject.toml by default", whole_run=True),
@@ -465,6 +496,12 @@ TABLE: Mapping[str, Setting] = {
         Setting("status", _status, "HTTP status codes whose answers are kept beside 2xx", many=True),
         Setting("skip", str, "with auto: tests, modules, folders or patterns of test ids to leave alone", many=True, whole_run=True),
         Setting("max_live_calls", _number, "calls the whole run may make; more are refused, and the run fails", whole_run=True),
+        Setting(
+            "max_live_usd",
+            _dollars,
+            "dollars the whole run may spend; once they are spent, every further call is refused, and the run fails",
+            whole_run=True,
+        ),
         Setting(
             "fail_on",
             lambda text: _choice(FailOn)(text.upper()),
@@ -503,7 +540,9 @@ def read(
         for name, value in values.items():
             row = lookup(name)
             where = str(source.fget(row))  # type: ignore[attr-defined]  # the property itself: how this source spells a setting
-            where = spelt.get(name, where) if source is Setting.env else where
+            if source is Setting.env and name in spelt:
+                where = spelt[name]
+                row = replace(row, parse=row.parse_also or row.parse)
             found[name] = row.read(where, value)
             sources[name] = where
     _reject_misspelt(environment)

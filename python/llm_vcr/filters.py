@@ -13,6 +13,7 @@ from typing import Any
 
 from llm_vcr import _core
 from llm_vcr.config import MEDIA_MIN, Settings
+from llm_vcr.content import status_code
 from llm_vcr.encoding import decoded
 from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
@@ -154,12 +155,6 @@ class Filters:
                 _set_header(request, "Content-Type", fixed)
                 request.content_type = fixed
         _set_body(request, body)
-
-
-def status_code(response: Any) -> int | None:
-    """The status of vcrpy's response, also of one in the layout of old httpx cassettes."""
-    status = response.get("status", {}).get("code", response.get("status_code"))
-    return int(status) if isinstance(status, int | str) and str(status).isdigit() else None
 
 
 def _set_body(request: Request, body: bytes) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from llm_vcr import _core
@@ -144,6 +144,12 @@ class Matchers:
             self._body(incoming, recorded)
         elif not any(mine(masked) == theirs(masked) for masked in (False, True)):
             raise AssertionError(str(self.why(incoming, recorded)))
+
+    def same_members(self, incoming: Any, recorded: Any, members: Iterable[str]) -> bool:
+        """Whether these members of two JSON objects are the same; of any other body, ``False``."""
+        chosen = frozenset(members)
+        mine, theirs = self._projected(incoming, chosen), self._projected(recorded, chosen)
+        return mine is not None and theirs is not None and mine(False) == theirs(False)
 
     def _projected(self, request: Any, members: frozenset[str]) -> Callable[[bool], str] | None:
         """The fingerprint of the chosen members of a JSON object, or ``None`` for any other body."""

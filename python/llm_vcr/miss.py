@@ -74,20 +74,20 @@ def explain_miss(
         )
     if not episodes:
         return Miss(call, "not recorded", fix="record this test: --record-mode=new_episodes, with a key", refused=refused)
+    there = list(range(len(episodes)))
     for part in parts:
-        if not any(part.of(stored) == part.of(request) for stored, _ in episodes):
+        alike = [number for number in there if part.of(episodes[number][0]) == part.of(request)]
+        if not alike:
             return Miss(
                 call,
                 part.cause,
                 part.name,
                 here=part.shown(request)[:_WINDOW],
-                recorded=", ".join(sorted({part.shown(stored) for stored, _ in episodes})[:3])[:_WINDOW],
+                recorded=", ".join(sorted({part.shown(episodes[number][0]) for number in there})[:3])[:_WINDOW],
                 fix=f"nothing is recorded for this {part.name or part.cause}: record the test again if the change is meant",
                 refused=refused,
             )
-    there = [number for number, (stored, _) in enumerate(episodes) if all(part.of(stored) == part.of(request) for part in parts)]
-    if not there:
-        return Miss(call, "not recorded", fix="record this test again: nothing like this call is in its cassette", refused=refused)
+        there = alike
     near = nearest(request, there, episodes, played)[0]
     stored = episodes[near][0]
     name = f"episode {near + 1} of {len(episodes)}"

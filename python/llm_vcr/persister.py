@@ -74,6 +74,9 @@ class Persister:
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
         absolute = Path(os.path.abspath(self.root / Path(path)))
+        if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
+            # vcrpy and pytest-recording name cassettes by their serializer, which is YAML's.
+            absolute = absolute.with_suffix(".json")
         root = os.path.abspath(self.root)
         with contextlib.suppress(ValueError):
             return absolute.relative_to(root).as_posix()
@@ -198,6 +201,7 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
     request.borrowed = borrowed
     request.stale = stale
     request.key = episode.key
+    request.episode = episode
     return request
 
 

@@ -44,8 +44,8 @@ class Spending(Protocol):
     def reserve(self, request: Request) -> str | None:
         """Asked before a call is made: why it must not be, or ``None``, and then it counts as made."""
 
-    def settle(self, request: Request) -> None:
-        """Told when the answer to a reserved call has come."""
+    def settle(self, request: Request, response: Mapping[str, Any]) -> None:
+        """Told when the answer to a reserved call has come: the answer as it would be played."""
 
     def around(self, request: Any) -> str | None:
         """Asked before a call is made that came to a cassette and is none of its business: why it must not be, or ``None``."""
@@ -86,5 +86,9 @@ class Policy:
         Raises:
             ConfigError: for a value that cannot be, naming ``where``.
         """
-        weak = {name: value for name, value in values.items() if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "@"))}
+        weak = {
+            name: value
+            for name, value in values.items()
+            if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "CASSETTE_", "@"))
+        }
         return replace(self, settings=override(self.settings, where, **weak)) if weak else self

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urljoin
 
-from llm_vcr.filters import status_code
+from llm_vcr.content import status_code
 from llm_vcr.request import header
 
 MAX_HOPS = 20

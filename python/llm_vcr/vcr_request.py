@@ -55,6 +55,8 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     """It came out of a cassette, and is older than it may be."""
     key: str | None = None
     """Under which its store has it."""
+    episode: object = None
+    """What it is the request of, where it came out of a store."""
     unsupported: str | None = None
     """Why the body could not be read. Such a request matches nothing and is not stored."""
     consumed = False

@@ -151,9 +151,13 @@ def _chain(ours: _Hook, theirs: Any) -> list[Any]:
     return [ours, *(one for one in own if not isinstance(one, _Hook))]
 
 
+_NOT_OF_A_CASSETTE = ("record_mode", "mode")
+"""``record_mode`` is vcrpy's own word for the same thing; whether we are on at all is nothing a cassette could be told."""
+
+
 def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Our settings, and vcrpy's keywords. ``record_mode`` is vcrpy's own word for the same thing."""
-    ours = {name: value for name, value in values.items() if name in config.TABLE and name != "record_mode"}
+    """Our settings, and everything else, which is vcrpy's to judge (its cassettes pass over what they do not know)."""
+    ours = {name: value for name, value in values.items() if name in config.TABLE and name not in _NOT_OF_A_CASSETTE}
     return ours, {name: value for name, value in values.items() if name not in ours}
 
 

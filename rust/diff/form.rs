@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::cause::Cause;
-use super::json::role;
+use super::json::{means, role};
 use super::mismatch::Mismatch;
 use super::{text, window};
 use crate::body::Rules;
@@ -67,7 +67,7 @@ fn value_cause(x: &Field<'_>, y: &Field<'_>, rules: &Rules) -> Cause {
         return Cause::Credential;
     }
     match text::cause_of(&x.value, &y.value, &rules.patterns) {
-        Cause::Text => role(&[&x.name]).unwrap_or(Cause::Text),
+        Cause::Text => role(&[&x.name]).filter(|role| means(*role, Cause::Text, &[&x.name])).unwrap_or(Cause::Text),
         cause => cause,
     }
 }

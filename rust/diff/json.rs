@@ -126,7 +126,11 @@ impl Comparison<'_, '_> {
                 | Cause::LineEnding
                 | Cause::ArrayOrder
         );
-        if accident { Some(cause) } else { Some(self.role(task.step).unwrap_or(cause)) }
+        if accident {
+            Some(cause)
+        } else {
+            Some(self.role(task.step).filter(|role| means(*role, cause, &self.steps.keys(task.step))).unwrap_or(cause))
+        }
     }
 
     fn strings(&self, a: u32, b: u32) -> Cause {
@@ -337,6 +341,12 @@ fn take_key<'t>(tree: &Tree<'_>, links: &mut &'t [Link], key: &[u8]) -> &'t [Lin
 
 pub(super) fn media_summary(original: &Original) -> String {
     window::summary(original.len, Some(original.media_type), original.sha256.as_ref())
+}
+
+/// Whether the place's `role` says more than that another text (or whatever `cause` is) stands there. A `response_format` that is a text
+/// names a format (`b64_json`, `verbose_json`): only as an object it holds a schema.
+pub(super) fn means(role: Cause, cause: Cause, keys: &[&[u8]]) -> bool {
+    !(role == Cause::Tools && cause == Cause::Text && keys.last() == Some(&&b"response_format"[..]))
 }
 
 /// What the value under these keys, the outermost first, decides: the model, the stream flag, tools and schemas.

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::cause::Cause;
-use super::json::{self, role};
+use super::json::{self, means, role};
 use super::mismatch::{Mismatch, OTHERS_NAMED};
 use super::tree::Tree;
 use super::window::{self, Escape};
@@ -166,11 +166,13 @@ fn headers(index: usize, x: &Part<'_>, y: &Part<'_>, rules: &Rules, found: &mut 
     if header_lines(x).eq(header_lines(y)) {
         return;
     }
+    // Patterns are applied to whole headers: one of the user's may begin with `filename="`.
+    let volatile = || text::volatile_cause(x.headers, y.headers, &rules.patterns);
     let mut mismatch = Mismatch::at(Cause::PartHeader, Some(path(index, x)));
     if x.name == y.name && x.filename != y.filename {
         let (left, right) = (x.filename.as_deref().unwrap_or_default(), y.filename.as_deref().unwrap_or_default());
-        let volatile = text::volatile_cause(left.as_bytes(), right.as_bytes(), &rules.patterns);
-        mismatch.cause = volatile.unwrap_or(Cause::FileName);
+        let within = text::volatile_cause(left.as_bytes(), right.as_bytes(), &rules.patterns);
+        mismatch.cause = within.or_else(volatile).unwrap_or(Cause::FileName);
         let at = first_difference(left.as_bytes(), right.as_bytes()).unwrap_or(0);
         let show = |name: Option<&str>| {
             name.map_or_else(
@@ -181,6 +183,7 @@ fn headers(index: usize, x: &Part<'_>, y: &Part<'_>, rules: &Rules, found: &mut 
         mismatch.left = show(x.filename.as_deref());
         mismatch.right = show(y.filename.as_deref());
     } else {
+        mismatch.cause = volatile().unwrap_or(Cause::PartHeader);
         let at = first_difference(x.headers, y.headers).unwrap_or(0);
         mismatch.left = window::around(x.headers, at, Escape::Invisible);
         mismatch.right = window::around(y.headers, at, Escape::Invisible);
@@ -210,7 +213,7 @@ fn payload(index: usize, x: &Part<'_>, y: &Part<'_>, rules: &Rules) -> Mismatch 
     } else {
         mismatch.cause = text::cause_of(a, b, &rules.patterns);
         if mismatch.cause == Cause::Text {
-            mismatch.cause = role(&[name]).unwrap_or(Cause::Text);
+            mismatch.cause = role(&[name]).filter(|role| means(*role, Cause::Text, &[name])).unwrap_or(Cause::Text);
         }
         if window::is_secret(name, a) || window::is_secret(name, b) {
             mismatch.cause = Cause::Credential;

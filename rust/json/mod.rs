@@ -3,12 +3,14 @@
 
 pub mod canon;
 mod index;
+mod members;
 pub mod path;
 pub mod reader;
 pub mod string;
 mod tape;
 
 pub use canon::canonicalize;
+pub use members::members;
 pub use path::{Path, PathSet};
 pub use reader::{Event, Reader, Token};
 pub use string::{Escapes, decode};

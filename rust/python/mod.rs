@@ -162,6 +162,13 @@ mod _core {
     }
 
     #[pyfunction]
+    fn members<'py>(body: &Bound<'py, PyBytes>, names: Vec<String>) -> Option<Vec<Option<Bound<'py, PyBytes>>>> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = detached(body, |bytes| json::members(bytes, &names)).ok()??;
+        Some(found.into_iter().map(|text| text.map(|text| PyBytes::new(body.py(), text))).collect())
+    }
+
+    #[pyfunction]
     fn mask<'py>(body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
         changed(body, |bytes| volatile::mask(bytes, &volatile::Patterns::none()))
     }
@@ -218,33 +225,51 @@ mod _core {
     fn sha256_hex(body: &Bound<'_, PyBytes>) -> String {
         sink::hex(&detached(body, sink::sha256))
     }
-    /// What a packed episode shares with others: the SHA-256 of each payload, and how it is stored.
-    type Blobs<'py> = Vec<(String, Bound<'py, PyBytes>)>;
-
     type Bodies<'py> = (Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>, Option<Bound<'py, PyBytes>>);
 
+    /// What a pack shares with others: the SHA-256 of each payload, and how it is stored.
+    type Blobs<'py> = Vec<(String, Bound<'py, PyBytes>)>;
+
+    #[derive(IntoPyObject)]
+    enum Unpacked<'py> {
+        Whole(Bodies<'py>),
+        Lacking(String),
+    }
+
     #[pyfunction]
-    fn pack_episode<'py>(
-        py: Python<'py>,
-        head: &[u8],
-        request: Option<&[u8]>,
-        response: Option<&[u8]>,
-    ) -> PyResult<(Bound<'py, PyBytes>, Blobs<'py>)> {
-        let encoded = py.detach(|| compact::encode(head, request, response)).map_err(value_error)?;
+    fn pack_episodes<'py>(py: Python<'py>, episodes: Vec<Bodies<'py>>) -> PyResult<(Bound<'py, PyBytes>, Blobs<'py>)> {
+        let given: Vec<_> = episodes
+            .iter()
+            .map(|(head, request, response)| compact::Episode {
+                head: head.as_bytes(),
+                request: request.as_ref().map(PyBytesMethods::as_bytes),
+                response: response.as_ref().map(PyBytesMethods::as_bytes),
+            })
+            .collect();
+        let encoded = py.detach(|| compact::encode(&given)).map_err(value_error)?;
         let blobs = encoded.blobs.iter().map(|one| (sink::hex(&one.digest), PyBytes::new(py, &one.stored))).collect();
-        Ok((PyBytes::new(py, &encoded.episode), blobs))
+        Ok((PyBytes::new(py, &encoded.pack), blobs))
     }
 
     #[pyfunction]
-    fn episode_blobs(episode: &[u8]) -> PyResult<Vec<String>> {
-        Ok(compact::blobs(episode).map_err(value_error)?.iter().map(|digest| sink::hex(digest)).collect())
+    fn pack_blobs(pack: &[u8]) -> PyResult<Vec<String>> {
+        Ok(compact::blobs(pack).map_err(value_error)?.iter().map(|digest| sink::hex(digest)).collect())
     }
 
     #[pyfunction]
-    fn unpack_episode<'py>(py: Python<'py>, episode: &[u8], blobs: Vec<Bound<'py, PyBytes>>) -> PyResult<Bodies<'py>> {
-        let stored: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
-        let decoded = py.detach(|| compact::decode(episode, &stored)).map_err(value_error)?;
+    fn unpack_episodes<'py>(
+        py: Python<'py>,
+        pack: &[u8],
+        blobs: Vec<Option<Bound<'py, PyBytes>>>,
+    ) -> PyResult<Vec<Unpacked<'py>>> {
+        let stored: Vec<Option<&[u8]>> = blobs.iter().map(|one| one.as_ref().map(PyBytesMethods::as_bytes)).collect();
+        let decoded = py.detach(|| compact::decode(pack, &stored)).map_err(value_error)?;
+        let digests = compact::blobs(pack).map_err(value_error)?;
         let bytes = |body: Option<Vec<u8>>| body.map(|body| PyBytes::new(py, &body));
-        Ok((PyBytes::new(py, &decoded.head), bytes(decoded.request), bytes(decoded.response)))
+        let unpacked = |one: Result<compact::Decoded, usize>| match one {
+            Ok(one) => Unpacked::Whole((PyBytes::new(py, &one.head), bytes(one.request), bytes(one.response))),
+            Err(number) => Unpacked::Lacking(sink::hex(&digests[number])),
+        };
+        Ok(decoded.into_iter().map(unpacked).collect())
     }
 }

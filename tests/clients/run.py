@@ -108,14 +108,10 @@ def judge_negative(client: str, name: str, tried: dict[str, Any], layer: Layer) 
     if tried["connects"] or not tried["refusals"]:
         return Verdict(client, name, "leaks", f"{tried['connects']} connections tried, no refusal: {tried.get('error', '')}")
     causes = [cause_of(text) for _, text in tried["refusals"][0]["differs"]]
-    told = [_WORDS.get(one, one) for one in tried.get("misses", ())]
+    told = tried.get("misses", ())
     if layer == "ours" and (wanted not in causes or told != [wanted]):
         return Verdict(client, name, "wrong cause", f"named {causes} and {told}, not {wanted!r}: {tried['refusals'][0]['message'][:1500]}")
     return Verdict(client, name, REFUSED)
-
-
-# The summary tells parts of the URL apart.
-_WORDS = {"host": "url", "path": "url", "query": "url"}
 
 
 def cause_of(text: str) -> str:

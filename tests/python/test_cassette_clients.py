@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ import vcr.stubs
 import vcr.stubs.aiohttp_stubs
 import vcr.stubs.httpx_stubs
 from openai import AsyncOpenAI, InternalServerError, OpenAI
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from tests.fake_provider import FakeProvider
@@ -352,4 +354,28 @@ def test_a_call_after_the_cassette_is_nobodys(provider: FakeProvider, tmp_path: 
         client.post(f"{provider.url}/v1/chat/completions", json=chat("hello"))
     assert httpx2.post(f"{provider.url}/v1/chat/completions", json=chat("hello"), headers=HEADERS).status_code == 200
     assert counted(cassette) == (1, 1, 0, 0)
+    assert provider.count == 2
+
+
+def over_tornado(url: str, prompt: str) -> bytes:
+    async def call() -> bytes:
+        request = HTTPRequest(f"{url}/v1/chat/completions", method="POST", body=json.dumps(chat(prompt)), headers=HEADERS)
+        answer = await AsyncHTTPClient(force_instance=True).fetch(request)
+        return bytes(answer.body)
+
+    return asyncio.run(asyncio.wait_for(call(), 20))
+
+
+def test_tornado_replays_and_reads_what_stock_wrote(provider: FakeProvider, tmp_path: Path) -> None:
+    # Its stub gives headers as pairs, and a callback that raises would leave the client waiting for ever.
+    path = str(tmp_path / "tornado.yaml")
+    with llm_vcr.VCR().use_cassette(path) as recorded:
+        body = over_tornado(provider.url, "ours")
+    with vcr.VCR().use_cassette(path, record_mode="new_episodes", match_on=["method", "uri", "body"]):
+        stock = over_tornado(provider.url, "stock")
+    with llm_vcr.VCR().use_cassette(path, record_mode="none") as replayed:
+        assert over_tornado(provider.url, "ours") == body
+        assert over_tornado(provider.url, "stock") == stock
+    assert recorded.counts.recorded == 1
+    assert replayed.counts.played == 2
     assert provider.count == 2

@@ -7,13 +7,14 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import llm_vcr
 import pytest
 import vcr as vcrpy
 from llm_vcr.cassette import Cassette
+from vcr.persisters.filesystem import CassetteDecodeError
 from vcr.serializers import yamlserializer
 
 from tests.fake_provider import FakeProvider
@@ -325,3 +326,31 @@ def test_a_fresh_start_replaces_what_was_there_if_it_is_kept(provider: FakeProvi
     with llm_vcr.VCR(record_mode="none").use_cassette(path) as cassette:
         assert ["three" in str(one.body) for one in cassette.requests] == [False, True]
     assert provider.count == 6
+
+
+class Undecodable:
+    """A persister of the user's whose cassette is there and cannot be decoded."""
+
+    saved: ClassVar[list[str]] = []
+
+    @staticmethod
+    def load_cassette(path: str, serializer: Any) -> Any:
+        raise CassetteDecodeError(path)
+
+    @classmethod
+    def save_cassette(cls, path: str, cassette: dict[str, Any], serializer: Any) -> None:
+        cls.saved.append(path)
+
+
+def test_a_users_persister_may_say_that_it_cannot_decode(url: str) -> None:
+    vcr = llm_vcr.VCR()
+    vcr.register_persister(Undecodable)
+    with vcr.use_cassette("undecodable") as cassette:
+        ask(url)
+    assert (cassette.counts.recorded, Undecodable.saved) == (1, ["undecodable"])
+
+
+def test_a_keyword_that_nobody_knows_is_passed_over_as_by_vcrpy(url: str, tmp_path: Path) -> None:
+    with llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml"), mode="none") as cassette:
+        ask(url)
+    assert cassette.counts.recorded == 1

@@ -1,7 +1,9 @@
 //! The compact form of episodes: nothing is lost, and nothing that is damaged passes for whole.
 
 use base64_simd::{STANDARD, URL_SAFE};
-use llm_vcr::cassette::compact::{Encoded, MIN_BLOB, MIN_TEXT_BLOB, VERSION, blobs, decode, encode};
+use llm_vcr::cassette::compact::{
+    Decoded, Encoded, Episode, MIN_BLOB, MIN_TEXT_BLOB, PIECE, VERSION, blobs, decode, encode,
+};
 use llm_vcr::error::ErrorKind;
 use llm_vcr::sink::sha256;
 use proptest::prelude::*;
@@ -10,22 +12,45 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len.div_ceil(32)).flat_map(|n| sha256(&n.to_le_bytes())).take(len).collect()
 }
 
-fn back(encoded: &Encoded) -> (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>) {
-    let stored: Vec<&[u8]> = encoded.blobs.iter().map(|one| one.stored.as_slice()).collect();
-    let got = decode(&encoded.episode, &stored).unwrap();
-    (got.head, got.request, got.response)
+fn stored(encoded: &Encoded) -> Vec<Option<&[u8]>> {
+    encoded.blobs.iter().map(|one| Some(one.stored.as_slice())).collect()
+}
+
+fn back(encoded: &Encoded) -> Vec<Decoded> {
+    decode(&encoded.pack, &stored(encoded)).unwrap().into_iter().map(Result::unwrap).collect()
+}
+
+fn one<'a>(request: Option<&'a [u8]>, response: Option<&'a [u8]>) -> Episode<'a> {
+    Episode { head: b"[1]", request, response }
+}
+
+fn decoded(episode: &Episode<'_>) -> Decoded {
+    let owned = |body: Option<&[u8]>| body.map(<[u8]>::to_vec);
+    Decoded { head: episode.head.to_vec(), request: owned(episode.request), response: owned(episode.response) }
 }
 
 fn round(request: &[u8], response: &[u8]) -> Encoded {
-    let encoded = encode(b"[1]", Some(request), Some(response)).unwrap();
-    assert_eq!(back(&encoded), (b"[1]".to_vec(), Some(request.to_vec()), Some(response.to_vec())));
-    assert_eq!(blobs(&encoded.episode).unwrap(), encoded.blobs.iter().map(|one| one.digest).collect::<Vec<_>>());
+    let episode = one(Some(request), Some(response));
+    let encoded = encode(&[episode]).unwrap();
+    assert_eq!(back(&encoded), [decoded(&episode)]);
+    assert_eq!(blobs(&encoded.pack).unwrap(), encoded.blobs.iter().map(|one| one.digest).collect::<Vec<_>>());
     encoded
 }
 
 #[test]
 fn no_body_is_not_an_empty_one() {
-    assert_eq!(back(&encode(b"", None, Some(b"")).unwrap()), (vec![], None, Some(vec![])));
+    let episodes = [one(None, Some(b"")), one(Some(b""), None)];
+    assert_eq!(back(&encode(&episodes).unwrap()), episodes.map(|one| decoded(&one)));
+}
+
+#[test]
+fn what_episodes_have_in_common_is_stored_once() {
+    let bodies: Vec<Vec<u8>> = (0..20).map(|n| [noise(1500), vec![n]].concat()).collect();
+    let episodes: Vec<_> = bodies.iter().map(|body| one(Some(body), None)).collect();
+    let encoded = encode(&episodes).unwrap();
+    assert_eq!(back(&encoded), episodes.iter().map(decoded).collect::<Vec<_>>());
+    assert!(encoded.pack.len() < 2000);
+    assert_eq!(back(&encode(&[]).unwrap()), []);
 }
 
 #[test]
@@ -37,7 +62,7 @@ fn base64_is_kept_as_the_bytes_it_stands_for_and_shared() {
     assert_eq!(encoded.blobs.len(), 1, "both bodies have the same image");
     assert_eq!(encoded.blobs[0].digest, sha256(&image));
     assert_eq!(encoded.blobs[0].stored.len(), image.len() + 1);
-    assert!(encoded.episode.len() < 200);
+    assert!(encoded.pack.len() < 200);
 }
 
 #[test]
@@ -54,11 +79,16 @@ fn base64_that_would_come_back_another_is_left_alone() {
 #[test]
 fn binary_parts_and_bodies_are_blobs() {
     let image = noise(9000);
-    let mut form = b"--llm-vcr-boundary\r\nContent-Type: image/png\r\n\r\n".to_vec();
-    form.extend_from_slice(&image);
-    form.extend_from_slice(b"\r\n--llm-vcr-boundary--\r\n");
-    let encoded = round(&form, &image);
-    assert_eq!(encoded.blobs.iter().map(|one| one.digest).collect::<Vec<_>>(), [sha256(&image)]);
+    for boundary in ["llm-vcr-boundary", "c2c0dd7529be90794cee7f144768a2ca"] {
+        let mut form = format!("--{boundary}\r\nContent-Type: image/png\r\n\r\n").into_bytes();
+        form.extend_from_slice(&image);
+        form.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        let encoded = round(&form, &image);
+        assert_eq!(encoded.blobs.iter().map(|one| one.digest).collect::<Vec<_>>(), [sha256(&image)]);
+        let as_text = STANDARD.encode_to_string(&form);
+        let encoded = round(as_text.as_bytes(), URL_SAFE.encode_to_string(&form).as_bytes());
+        assert_eq!(encoded.blobs.iter().map(|one| one.digest).collect::<Vec<_>>(), [sha256(&image)]);
+    }
     assert!(round(&noise(MIN_BLOB - 1), b"").blobs.is_empty());
 }
 
@@ -70,6 +100,14 @@ fn an_array_of_sound_is_compressed_and_noise_is_not() {
 }
 
 #[test]
+fn long_noise_is_kept_in_pieces() {
+    let image = noise(2 * PIECE + 7);
+    let encoded = round(&image, STANDARD.encode_to_string(&image).as_bytes());
+    assert_eq!(encoded.blobs.iter().map(|one| one.stored.len() - 1).collect::<Vec<_>>(), [PIECE, PIECE, 7]);
+    assert_eq!(round(&vec![7; 2 * PIECE], b"").blobs.len(), 1);
+}
+
+#[test]
 fn a_long_text_is_a_blob_that_others_may_share() {
     let page = "the same page ".repeat(MIN_TEXT_BLOB / 14 + 1);
     assert_eq!(round(page.as_bytes(), b"").blobs.len(), 1);
@@ -78,20 +116,25 @@ fn a_long_text_is_a_blob_that_others_may_share() {
 
 #[test]
 fn damage_is_told() {
-    let encoded = encode(b"head", Some(b"request"), Some(&noise(5000))).unwrap();
+    let image = noise(9000);
+    let episodes = [one(Some(b"request"), Some(&image)), one(Some(b"another"), None)];
+    let encoded = encode(&episodes).unwrap();
     let blob = encoded.blobs[0].stored.as_slice();
-    let kind = |episode: &[u8], stored: &[&[u8]]| decode(episode, stored).unwrap_err().kind;
-    for cut in 0..encoded.episode.len() {
-        assert!(decode(&encoded.episode[..cut], &[blob]).is_err(), "cut at {cut}");
+    let kind = |pack: &[u8]| decode(pack, &[Some(blob)]).unwrap_err().kind;
+    for cut in 0..encoded.pack.len() {
+        assert!(decode(&encoded.pack[..cut], &[Some(blob)]).is_err(), "cut at {cut}");
     }
-    let mut newer = encoded.episode.clone();
+    let mut newer = encoded.pack.clone();
     newer[0] = VERSION + 1;
-    assert_eq!(kind(&newer, &[blob]), ErrorKind::NewerEpisode);
+    assert_eq!(kind(&newer), ErrorKind::NewerEpisode);
     assert_eq!(blobs(&newer).unwrap_err().kind, ErrorKind::NewerEpisode);
-    assert_eq!(kind(&encoded.episode, &[]), ErrorKind::BadBlob);
-    assert_eq!(kind(&encoded.episode, &[&blob[..4000]]), ErrorKind::BadBlob);
-    assert_eq!(kind(b"--- yaml", &[]), ErrorKind::NewerEpisode);
-    assert_eq!(kind(b"", &[]), ErrorKind::BadEpisode);
+    assert_eq!(kind(b"--- yaml"), ErrorKind::NewerEpisode);
+    assert_eq!(kind(b"\x01 the form that was never released"), ErrorKind::BadEpisode);
+    assert_eq!(kind(b""), ErrorKind::BadEpisode);
+    // A payload that is gone costs the episode that needs it, and no other.
+    for stored in [&[][..], &[None], &[Some(&blob[..4000])], &[Some(&b""[..])]] {
+        assert_eq!(decode(&encoded.pack, stored).unwrap(), [Err(0), Ok(decoded(&episodes[1]))]);
+    }
 }
 
 proptest! {
@@ -101,13 +144,18 @@ proptest! {
             prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..40),
                 "[ -~\n]{0,80}".prop_map(String::into_bytes),
-                (0_usize..6000, any::<bool>()).prop_map(|(len, url)| {
+                (0_usize..9000, any::<bool>()).prop_map(|(len, url)| {
                     let alphabet = if url { URL_SAFE } else { STANDARD };
                     alphabet.encode_to_string(noise(len)).into_bytes()
                 }),
+                (0_usize..9000, any::<bool>()).prop_map(|(len, url)| {
+                    let alphabet = if url { URL_SAFE } else { STANDARD };
+                    let form = [b"--b\r\n\r\n", &noise(len)[..], b"\r\n--b\r\n\r\nx\r\n--b--"].concat();
+                    alphabet.encode_to_string(form).into_bytes()
+                }),
                 Just(b"\r\n--llm-vcr-boundary\r\n\r\n".to_vec()),
                 Just(b"--llm-vcr-boundary".to_vec()),
-                Just(noise(3000)),
+                Just(noise(MIN_BLOB)),
             ],
             0..8,
         )
@@ -118,14 +166,14 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0_usize..300, flip in 1_u8..) {
-        let _ = decode(&bytes, &[&bytes]);
-        let encoded = encode(&bytes, Some(&bytes), None).unwrap();
-        let mut damaged = encoded.episode.clone();
+        let _ = decode(&bytes, &[Some(&bytes)]);
+        let episode = one(Some(&bytes), None);
+        let mut damaged = encode(&[episode, episode]).unwrap().pack;
         let at = at % damaged.len();
         damaged[at] ^= flip;
         if let Ok(got) = decode(&damaged, &[]) {
             // Bits that zstd itself does not use.
-            assert_eq!((got.head, got.request), (bytes.clone(), Some(bytes)));
+            assert_eq!(got, [Ok(decoded(&episode)), Ok(decoded(&episode))]);
         }
     }
 }

@@ -327,14 +327,26 @@ fn differences(input: &Input, rules: &Rules, seen: &mut Seen) {
 /// What is written is read back, from the compact form and from YAML; what is not ours is refused or read, and never a panic.
 fn stored(input: &Input, seen: &mut Seen) {
     let (a, b) = (&input.body[..], &input.other[..]);
-    let encoded = compact::encode(input.texts[0].as_bytes(), Some(a), Some(b)).expect("far below a gigabyte");
-    let blobs: Vec<&[u8]> = encoded.blobs.iter().map(|blob| &blob.stored[..]).collect();
-    let decoded = compact::decode(&encoded.episode, &blobs).expect("what was just encoded");
-    assert_eq!((decoded.request.as_deref(), decoded.response.as_deref()), (Some(a), Some(b)));
-    assert_eq!(decoded.head, input.texts[0].as_bytes());
-    assert!(compact::blobs(a).is_err() || compact::decode(a, &[b]).is_err() || a.first() == Some(&compact::VERSION));
+    let head = input.texts[0].as_bytes();
+    let episodes = [(Some(a), Some(b)), (Some(b), None), (None, Some(a))].map(|(request, response)| compact::Episode {
+        head,
+        request,
+        response,
+    });
+    let encoded = compact::encode(&episodes).expect("far below a gigabyte");
+    let blobs: Vec<Option<&[u8]>> = encoded.blobs.iter().map(|blob| Some(&blob.stored[..])).collect();
+    let decoded = compact::decode(&encoded.pack, &blobs).expect("what was just encoded");
+    assert_eq!(decoded.len(), episodes.len());
+    for (given, got) in episodes.iter().zip(decoded) {
+        let got = got.expect("no payload is lacking");
+        assert_eq!((got.request.as_deref(), got.response.as_deref()), (given.request, given.response));
+        assert_eq!(got.head, head);
+    }
+    assert!(
+        compact::blobs(a).is_err() || compact::decode(a, &[Some(b)]).is_err() || a.first() == Some(&compact::VERSION)
+    );
     let damaged: Vec<u8> =
-        encoded.episode.iter().zip(a.iter().cycle()).map(|(x, y)| if *y < 8 { x ^ y } else { *x }).collect();
+        encoded.pack.iter().zip(a.iter().cycle()).map(|(x, y)| if *y < 8 { x ^ y } else { *x }).collect();
     let _ = compact::decode(&damaged, &blobs);
 
     let _ = yaml::read(&[a, b"\n"].concat());

@@ -740,3 +740,59 @@ fn a_body_after_another_sees_nothing_of_it() {
         assert_eq!(text("{\"b\":1,\"a\":2}"), "{\"a\":2,\"b\":1}");
     }
 }
+
+mod top_level {
+    use super::*;
+    use llm_vcr::json::members;
+
+    fn found<'a>(body: &'a str, names: &[&str]) -> Option<Vec<Option<&'a str>>> {
+        let found = members(body.as_bytes(), names).expect("valid JSON")?;
+        Some(found.into_iter().map(|one| one.map(|text| std::str::from_utf8(text).expect("UTF-8"))).collect())
+    }
+
+    #[test]
+    fn members_are_found_whole_and_nothing_below_them_is() {
+        let body = r#" {"a": {"usage": 1, "b": [1, 2, {"model": "no"}]}, "model" : "m\"1", "usage": {"in": [1, 2]} , "n": 7, "e": [], "z": null}"#;
+        let names = ["model", "usage", "n", "e", "z", "b"];
+        let want = [Some(r#""m\"1""#), Some(r#"{"in": [1, 2]}"#), Some("7"), Some("[]"), Some("null"), None];
+        assert_eq!(found(body, &names), Some(want.to_vec()));
+    }
+
+    #[test]
+    fn of_a_repeated_member_the_last_counts() {
+        assert_eq!(found(r#"{"a":1,"\u0061":[{}],"b":[1,2,3]}"#, &["a"]), Some(vec![Some("[{}]")]));
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_members() {
+        for body in ["[{\"a\":1}]", "\"a\"", "1", "null"] {
+            assert_eq!(found(body, &["a"]), None, "{body}");
+        }
+        assert!(members(b"{\"a\":1", &["a"]).is_err());
+        assert!(members(b"", &["a"]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_dull_twin_finds_them(value in value(), choices in choices(), nth in any::<Index>()) {
+            let mut body = String::new();
+            Speller { choices: &choices, at: 0 }.spell(&value, &mut body);
+            let Value::Object(pairs) = &value else {
+                prop_assert_eq!(members(body.as_bytes(), &["a"]), Ok(None));
+                return Ok(());
+            };
+            let absent = members(body.as_bytes(), &["no such key"]).expect("valid JSON").expect("an object");
+            prop_assert_eq!(absent, vec![None]);
+            if pairs.is_empty() {
+                return Ok(());
+            }
+            let key = &nth.get(pairs).0;
+            let Some(name) = key.iter().map(|&point| char::from_u32(point)).collect::<Option<String>>() else {
+                return Ok(());
+            };
+            let (_, last) = pairs.iter().rev().find(|(one, _)| one == key).expect("it is one of them");
+            let seen = members(body.as_bytes(), &[&name]).expect("valid JSON").expect("an object")[0].expect("it is there");
+            prop_assert_eq!(canonical(seen), canonical(twin::write(last).as_bytes()));
+        }
+    }
+}

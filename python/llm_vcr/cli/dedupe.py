@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from llm_vcr.cli import screen
-from llm_vcr.cli.library import Library, body, with_episodes
+from llm_vcr.cli.library import Library, with_episodes
 from llm_vcr.cli.library import command as library_command
-from llm_vcr.filters import status_code
+from llm_vcr.content import body, status_code
 from llm_vcr.stores.base import CassetteRecord, Episode
 
 

@@ -88,9 +88,9 @@ def _verdict(filters: Filters, incoming: Request, told: frozenset[str], stored: 
     nearest = stored[number]
     verdict: dict[str, Any] = {"hit": False, "episode": number + 1, "fingerprint": prints[number]}
     if place := _elsewhere(incoming, told, nearest):
-        name, here, there = place
-        return verdict | {"cause": name, "path": None, "request": here, "recorded": there,
-                          "fix": f"no episode was recorded for this {name}: send the request there, or record it"}  # fmt: skip
+        cause, name, here, there = place
+        return verdict | {"cause": cause, "path": name, "request": here, "recorded": there,
+                          "fix": f"no episode was recorded for this {name or cause}: send the request there, or record it"}  # fmt: skip
     if "headers" in told and not matchers.same_key(incoming, nearest):
         fix = "use the key it was recorded with, list yours in llm_vcr_placeholder_keys, or set llm_vcr_credential = ignore"
         roles = {"request": matchers.role(incoming) or "session", "recorded": matchers.role(nearest)}
@@ -106,15 +106,15 @@ def _verdict(filters: Filters, incoming: Request, told: frozenset[str], stored: 
     }
 
 
-def _elsewhere(incoming: Request, told: frozenset[str], stored: Request) -> tuple[str, str, str] | None:
-    """In what part of its address a stored request is another one, of what is told."""
+def _elsewhere(incoming: Request, told: frozenset[str], stored: Request) -> tuple[str, str | None, str, str] | None:
+    """By what cause, and in what part of its address, a stored request is another one, of what is told."""
     if "method" in told and incoming.method.upper() != stored.method.upper():
-        return "method", incoming.method, stored.method
+        return "method", None, incoming.method, stored.method
     if "uri" in told:
         here, there = urlsplit(incoming.uri), urlsplit(_core.redact_uri(stored.uri))
         for name in ("scheme", "netloc", "path", "query"):
             if getattr(here, name) != getattr(there, name):
-                return {"netloc": "host"}.get(name, name), getattr(here, name), getattr(there, name)
+                return "url", {"netloc": "host"}.get(name, name), getattr(here, name), getattr(there, name)
     return None
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from llm_vcr.cli import foreign, litellm, screen
+from llm_vcr import foreign
+from llm_vcr.cli import litellm, screen
 from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.repair import Repair
@@ -90,7 +91,8 @@ def _sources(library: Library, sources: tuple[str, ...], into: str | None) -> It
         for file in files:
             below = file.relative_to(base) if base.is_dir() else Path(file.name)
             place = Path(into) / below if into else Path(os.path.relpath(file.absolute(), library.project.root))
-            cassette_id = place.with_suffix(".yaml").as_posix()
+            suffix = f".{library.project.settings.format}" if isinstance(library.store, FileStore) else ".yaml"
+            cassette_id = place.with_suffix(suffix).as_posix()
             if cassette_id.startswith("../"):
                 raise click.UsageError(f"{source} lies outside of the project {library.project.root}: say where its cassettes go (--into)")
             try:
@@ -108,14 +110,14 @@ def _state(library: Library, source: Source, record: CassetteRecord, *, force: b
     if not record.episodes:
         return "nothing usable"
     try:
-        there = library.of(source.cassette_id).load(source.cassette_id) is not None
+        there = library.store.load(source.cassette_id) is not None
     except CassetteFileError:
         there = True
     return "imported" if force or not there else "is there already (--force replaces it)"
 
 
 def _write(library: Library, source: Source, record: CassetteRecord, *, in_place: bool) -> None:
-    store = library.of(source.cassette_id)
+    store = library.store
     if isinstance(store, FileStore):
         if in_place or store.path(source.cassette_id).exists():
             library.keep_copy(source.cassette_id, None)

@@ -19,6 +19,7 @@ import click
 from llm_vcr.cli import project as projects
 from llm_vcr.cli.project import Project
 from llm_vcr.cli.screen import Screen, many, problem, shown
+from llm_vcr.content import body
 from llm_vcr.errors import CassetteFileError
 from llm_vcr.stores import open_store
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
@@ -83,7 +84,7 @@ class Library:
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """The cassette, or ``None`` where it is gone or cannot be read; the latter is told at once."""
         try:
-            return self.of(cassette_id).load(cassette_id)
+            return self.store.load(cassette_id)
         except CassetteFileError as error:
             self.refuse(error)
             return None
@@ -101,7 +102,7 @@ class Library:
             CassetteFileError: where it cannot be read.
         """
         cassette_id = self.find(name)
-        record = self.of(cassette_id).load(cassette_id)
+        record = self.store.load(cassette_id)
         if record is None:
             raise click.UsageError(f"the cassette {cassette_id} has just gone")
         return cassette_id, record
@@ -112,14 +113,6 @@ class Library:
             record = self.load(cassette_id)
             if record is not None:
                 yield cassette_id, record
-
-    def of(self, cassette_id: str) -> Store:
-        """The store, with the reader that the cassette's name asks for."""
-        if isinstance(self.store, FileStore) and cassette_id.endswith(".json"):
-            from vcr.serializers import jsonserializer
-
-            return self.store.with_serializer(jsonserializer)
-        return self.store
 
     def raw(self, cassette_id: str) -> bytes | None:
         """The file of a cassette as it is, where the store is files."""
@@ -151,7 +144,7 @@ class Library:
             ttl = min(ttl, max(left, 1.0))
             episodes = tuple(dataclasses.replace(one, key=None) for one in episodes)
         changed = dataclasses.replace(new, episodes=episodes, base=old, replace=True)
-        self.of(cassette_id).merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
+        self.store.merge(cassette_id, changed, ttl=ttl, keep=7 * ttl)
 
     def keep_copy(self, cassette_id: str, record: CassetteRecord | None) -> None:
         """Put a copy of a cassette aside: of a file byte for byte, of anything else as YAML."""
@@ -240,14 +233,6 @@ def fingerprints(record: CassetteRecord) -> list[str]:
     """A short fingerprint for each episode; equal requests get their ordinal behind it."""
     keys = [key.partition(":") for key in record.keyed()]
     return [f"{print_[:10]}:{ordinal}" if ordinal != "0" else print_[:10] for print_, _, ordinal in keys]
-
-
-def body(response: Any) -> bytes:
-    """The body of a stored answer, also of one in the layout of old httpx cassettes."""
-    content = (response.get("body") or {}).get("string") if "body" in response else response.get("content")
-    if isinstance(content, str):
-        return content.encode("utf-8", "surrogatepass")
-    return content if isinstance(content, bytes) else b""
 
 
 def with_episodes(record: CassetteRecord, episodes: Sequence[Episode]) -> CassetteRecord:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from llm_vcr.cli import content, screen
+from llm_vcr import content, prices
+from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.stores.base import CassetteRecord
@@ -33,8 +34,7 @@ def command(library: Library, pattern: str | None) -> None:
 
 def describe(library: Library, cassette_id: str, record: CassetteRecord) -> dict[str, Any]:
     """One cassette, for a row or for JSON."""
-    prices = [content.price(one) for one in record.episodes]
-    cost, unknown = content.total(prices)
+    cost, unknown = prices.total(prices.of_episode(one) for one in record.episodes)
     return {
         "cassette": cassette_id,
         "episodes": len(record.episodes),

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from llm_vcr.cli import rescue, screen
+from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library, with_episodes
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.repair import Repair
 from llm_vcr.errors import CassetteFileError
 from llm_vcr.filters import Filters
+from llm_vcr.foreign import rescue
 from llm_vcr.stores.base import CassetteRecord
 from llm_vcr.stores.file import FileStore
 
@@ -62,7 +63,7 @@ def command(library: Library, pattern: str | None, *, write: bool) -> None:
 def _read(library: Library, cassette_id: str) -> tuple[CassetteRecord, bool] | None:
     """A cassette, and whether only we could read it."""
     try:
-        record = library.of(cassette_id).load(cassette_id)
+        record = library.store.load(cassette_id)
         return None if record is None else (record, False)
     except CassetteFileError as error:
         raw = library.raw(cassette_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -84,9 +85,37 @@ def _told(item: pytest.Function) -> dict[str, object]:
     definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
     anywhere = bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording")
     if anywhere:
-        return {"nodeid": item.nodeid, "cassettes": [name.rpartition("/")[2] for name in own], "anywhere": True}
-    folder = Path(os.path.relpath(item.path.parent / "cassettes" / item.path.stem, item.config.rootpath))
-    return {"nodeid": item.nodeid, "cassettes": [(folder / name).as_posix() for name in own], "anywhere": False}
+        cassettes = [name.rpartition("/")[2] for name in own]
+    else:
+        folder = Path(os.path.relpath(item.path.parent / "cassettes" / item.path.stem, item.config.rootpath))
+        cassettes = [(folder / name).as_posix() for name in own]
+    return {"nodeid": item.nodeid, "cassettes": cassettes + _fixtures(item), "anywhere": anywhere}
+
+
+def _fixtures(item: pytest.Function) -> list[str]:
+    """The files that llm-mock's marker names."""
+    if item.get_closest_marker("llm_replay") is None:
+        return []
+    from llm_vcr.compat.llm_mock import arguments
+
+    fixture = Path((arguments(item) or {})["fixture"]).absolute()
+    return [_stem(Path(os.path.relpath(fixture, item.config.rootpath)).as_posix())]
+
+
+def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
+    """The cassettes whose name stands as a text in Python code below ``root``: somebody opens them by himself (``use_cassette("…")``)."""
+    left = {one: re.compile(rf"""["'/]{re.escape(_stem(one).rpartition("/")[2])}(?:\.ya?ml|\.json)?["']""") for one in cassettes}
+    found: set[str] = set()
+    for folder, folders, files in os.walk(root):
+        folders[:] = [
+            one for one in folders if one[0] != "." and one != "node_modules" and not (Path(folder) / one / "pyvenv.cfg").exists()
+        ]
+        for file in files:
+            if left and file.endswith(".py"):
+                source = (Path(folder) / file).read_text("utf-8", "replace")
+                found |= {one for one, name in left.items() if name.search(source)}
+                left = {one: name for one, name in left.items() if one not in found}
+    return found
 
 
 def _stem(name: str) -> str:

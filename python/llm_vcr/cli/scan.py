@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from llm_vcr import _core
-from llm_vcr.cli import content, screen
-from llm_vcr.cli.library import Library, body
+from llm_vcr import _core, content
+from llm_vcr.cli import screen
+from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
+from llm_vcr.content import body
 from llm_vcr.stores.base import CassetteRecord
 
 

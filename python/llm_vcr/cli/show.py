@@ -14,11 +14,11 @@ from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.text import Text
 
-from llm_vcr import _core
-from llm_vcr.cli import content, screen
-from llm_vcr.cli.library import Library, body, fingerprints, pick
+from llm_vcr import _core, content, prices
+from llm_vcr.cli import screen
+from llm_vcr.cli.library import Library, fingerprints, pick
 from llm_vcr.cli.library import command as library_command
-from llm_vcr.filters import status_code
+from llm_vcr.content import body, status_code
 from llm_vcr.request import header
 from llm_vcr.stores.base import CassetteRecord, Episode
 
@@ -84,7 +84,7 @@ def _status(response: Mapping[str, Any]) -> str:
 
 
 def _one(library: Library, cassette_id: str, print_: str, number: int, one: Episode, *, full: bool, headers: bool) -> None:
-    price = content.price(one)
+    price = prices.of_episode(one)
     facts = [f"episode {number + 1}", f"[cyan]{print_}[/]", screen.escape(content.model(one) or "no model")]
     if price.dollars is None or price.dollars:
         facts.append(f"{screen.dollars(price.dollars)} again")

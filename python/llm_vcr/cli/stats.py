@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from llm_vcr.cli import content, screen
+from llm_vcr import content, prices
+from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.list import describe
@@ -18,11 +19,11 @@ from llm_vcr.cli.list import describe
 @library_command
 def command(library: Library, pattern: str | None) -> None:
     """Sum up the cassettes, all or those matching PATTERN: sizes, ages, models and dollars."""
-    rows, models = [], defaultdict[str, list[content.Price]](list)
+    rows, models = [], defaultdict[str, list[prices.Price]](list)
     for cassette_id, record in library.records(pattern):
         rows.append(describe(library, cassette_id, record))
         for one in record.episodes:
-            models[content.model(one) or ""].append(content.price(one))
+            models[content.model(one) or ""].append(prices.of_episode(one))
     summary = _summary(rows, models)
     if library.screen.as_json:
         library.screen.json({**summary, "unreadable": library.problems()})
@@ -31,12 +32,12 @@ def command(library: Library, pattern: str | None) -> None:
     library.end()
 
 
-def _summary(rows: list[dict[str, Any]], models: dict[str, list[content.Price]]) -> dict[str, Any]:
-    cost, partial = content.total([one for prices in models.values() for one in prices])
+def _summary(rows: list[dict[str, Any]], models: dict[str, list[prices.Price]]) -> dict[str, Any]:
+    cost, partial = prices.total([one for every in models.values() for one in every])
     by_model = []
-    for name, prices in models.items():
-        dollars, unknown = content.total(prices)
-        by_model.append({"model": name or None, "episodes": len(prices), "cost_usd": dollars, "cost_is_partial": unknown})
+    for name, every in models.items():
+        dollars, unknown = prices.total(every)
+        by_model.append({"model": name or None, "episodes": len(every), "cost_usd": dollars, "cost_is_partial": unknown})
     ages = sorted(row["recorded_at"] for row in rows if row["recorded_at"] is not None)
     return {
         "cassettes": len(rows),

@@ -13,9 +13,10 @@ import pytest
 from llm_vcr import config as settings
 from llm_vcr.errors import ConfigError
 
-_MARKER = (
+_MARKERS = (
     "llm_vcr(off=None, **settings): give this test a cassette of llm_vcr, under settings of its own "
-    "(media, ttl, ignore, mask, credential, status, record_mode …), or none, with the reason (off=...)."
+    "(media, ttl, ignore, mask, credential, status, record_mode …), or none, with the reason (off=...).",
+    "cassette_ttl(seconds): how long what this test records is fresh, as in LiteLLM's suite; 0, less, and 'inf' are for ever.",
 )
 
 
@@ -45,7 +46,8 @@ _RIVALS = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings, and register everything else only if they say so."""
-    config.addinivalue_line("markers", _MARKER)
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
     try:
         _reject_unknown(config)
         chosen = settings.read(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llm_vcr.pytest_plugin.kept import facts
+from llm_vcr.pytest_plugin.spending import notes
 from llm_vcr.pytest_plugin.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ class Attempt:
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
         verdict = judge(self.cassettes, around, disabled=disabled)
-        return replace(verdict, notes=(*verdict.notes, *self.left_behind))
+        notes_of_all = (*verdict.notes, *self.left_behind)
+        return replace(
+            verdict, notes=notes_of_all, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None))
+        )
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""

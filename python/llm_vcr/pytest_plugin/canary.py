@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import inspect
 import socket
 import sys
@@ -71,10 +72,9 @@ def _requests(module: Any, url: str) -> None:
 
 
 def _botocore(module: Any, url: str) -> None:
-    from botocore.awsrequest import AWSRequest
-
+    request = importlib.import_module("botocore.awsrequest").AWSRequest("GET", url).prepare()
     with contextlib.closing(module.URLLib3Session()) as session:
-        session.send(AWSRequest("GET", url).prepare())
+        session.send(request)
 
 
 def _httpx(module: Any, url: str) -> None:
@@ -143,7 +143,7 @@ class Finding:
             if self.skipped
             else f"{_vcrpy()} does not patch it as it is; install versions of the two that fit"
         )
-        return f"calls through {what} would go around every cassette, unseen and paid: {mend} (llm_vcr_canary = warn or off goes on regardless)"
+        return f"calls through {what} would go around every cassette, unseen and paid: {mend} (llm_vcr_canary = warn goes on)"
 
 
 def _vcrpy() -> str:
@@ -207,7 +207,7 @@ class _Trap(Cassette):
     def _save(self, force: bool = False) -> None:
         """Keep nothing."""
 
-    def _is_foreign(self, request: Any) -> bool:
+    def _is_foreign(self, request: Any) -> bool:  # noqa: ARG002 - whatever it is
         return True
 
     def can_play_response_for(self, request: Any) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llm_vcr.config import Settings
+from llm_vcr.pytest_plugin.budget import USD, Budget
+from llm_vcr.pytest_plugin.overview import dollars
+from llm_vcr.pytest_plugin.summary import Summary
 from llm_vcr.pytest_plugin.verdict import Verdict
 
 FAILS: Mapping[str, Callable[[Verdict], bool]] = {
@@ -18,38 +21,69 @@ FAILS: Mapping[str, Callable[[Verdict], bool]] = {
 """What ``--llm-vcr-fail-on`` can name."""
 
 
-def why_failed(settings: Settings, verdicts: Mapping[str, Verdict], outside: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Why the run fails, one sentence each with the tests it is about; nothing if it does not.
-
-    ``outside`` are the live calls of no test (collection, the ends of the session).
-    """
-    reasons = []
-    limit = settings.max_live_calls
-    if limit is not None:
-        paid = sum(one.paid for one in verdicts.values()) + sum(not one["refused"] for one in outside)
-        stopped = sum(one.stopped for one in verdicts.values()) + sum(bool(one["refused"]) for one in outside)
-        if paid > limit or stopped:
-            where = [nodeid for nodeid, one in verdicts.items() if one.stopped or (paid > limit and one.paid)]
-            where += _places(outside)
-            made = f"{paid} made" if paid else "none made"
-            reasons.append(f"--llm-vcr-max-live-calls {limit}: {made}, {stopped} refused: {_named(where)}")
+def why_failed(settings: Settings, summary: Summary, budget: Budget) -> list[str]:
+    """Why the run fails, one sentence each with the tests it is about; nothing if it does not."""
+    reasons = [*_too_many_calls(settings, summary), *_too_many_dollars(summary, budget)]
     for word in settings.fail_on:
-        where = [nodeid for nodeid, one in verdicts.items() if FAILS[word](one)]
+        where = [nodeid for nodeid, one in summary.verdicts.items() if FAILS[word](one)]
         if word == "LIVE_CALL":
-            where += _places(outside)
+            where += _places(summary.outside)
         if where:
             reasons.append(f"--llm-vcr-fail-on {word}: {_named(where)}")
     return reasons
 
 
-def _places(outside: Sequence[Mapping[str, Any]]) -> list[str]:
+def _too_many_calls(settings: Settings, summary: Summary) -> Iterator[str]:
+    limit = settings.max_live_calls
+    if limit is None:
+        return
+    verdicts, outside = summary.verdicts, summary.outside
+    paid = sum(one.paid for one in verdicts.values()) + sum(not one["refused"] for one in outside)
+    stopped = sum(one.stopped for one in verdicts.values()) + sum(bool(one["refused"]) for one in outside)
+    if paid > limit or stopped:
+        where = [nodeid for nodeid, one in verdicts.items() if one.stopped or (paid > limit and one.paid)]
+        where += _places(outside)
+        made = f"{paid} made" if paid else "none made"
+        yield f"--llm-vcr-max-live-calls {limit}: {made}, {stopped} refused: {_named(where)}"
+
+
+def _too_many_dollars(summary: Summary, budget: Budget) -> Iterator[str]:
+    """What was refused for want of dollars, and a last call that cost more than was left."""
+    if budget.dollars is None:
+        return
+    spent, unknown = budget.spent()
+    reached = round(spent, 10) >= budget.dollars
+    refused = [nodeid for nodeid, one in summary.verdicts.items() if USD in one.reason or (reached and any(map(_refused, one.calls)))]
+    refused += _places(one for one in summary.outside if reached and _refused(one))
+    over = round(spent, 10) > budget.dollars
+    where = refused or ([nodeid for nodeid, bill in summary.bills.items() if bill.spent] if over else [])
+    if where:
+        more = f", and {len(unknown)} {'call' if len(unknown) == 1 else 'calls'} of unknown price ({_named(unknown, 3)})" if unknown else ""
+        stopped = f"; refused calls of: {_named(refused)}" if refused else f"; spent by: {_named(where)}"
+        yield f"{USD} {budget.dollars:g}: {dollars(spent)} spent{more}{stopped}"
+
+
+def warnings(budget: Budget) -> list[str]:
+    """What a limit in dollars does not hold, where there is one."""
+    _, unknown = budget.spent() if budget.dollars is not None else (0.0, [])
+    if not unknown:
+        return []
+    what = _named(list(dict.fromkeys(unknown)), 3)
+    return [f"{USD} cannot count {len(unknown)} {'call' if len(unknown) == 1 else 'calls'} of unknown price: {what}"]
+
+
+def _refused(call: Mapping[str, Any]) -> bool:
+    return bool(call["refused"])
+
+
+def _places(outside: Iterable[Mapping[str, Any]]) -> list[str]:
     """Whose the live calls are that were made while none of their tests was running."""
-    return list(dict.fromkeys(f"{one['started_by']} (in the background)" if one.get("started_by") else "outside of tests" for one in outside))
+    return list(dict.fromkeys(f"{one['started_by']} (in the background)" if one["started_by"] else "outside of tests" for one in outside))
 
 
 _NAMED = 20
 
 
-def _named(where: Sequence[str]) -> str:
-    more = f" and {len(where) - _NAMED} more" if len(where) > _NAMED else ""
-    return ", ".join(where[:_NAMED]) + more
+def _named(where: Sequence[str], most: int = _NAMED) -> str:
+    more = f" and {len(where) - most} more" if len(where) > most else ""
+    return ", ".join(where[:most]) + more

@@ -18,7 +18,7 @@ import sys
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -102,12 +102,13 @@ class LiveCalls:
             self._expected[_plain(request.host)] += 1
         return None
 
-    def settle(self, request: Any) -> None:
+    def settle(self, request: Any, response: Mapping[str, Any]) -> None:
         """See `llm_vcr.policy.Spending`."""
         self._forget(_plain(request.host))
+        self._budget.settle(request, response)
 
     def around(self, request: Any) -> str | None:
-        """See `llm_vcr.cassette.Spending`."""
+        """See `llm_vcr.policy.Spending`."""
         host = _plain(request.host)
         why = self._see(host, "vcrpy", whole_call=True)
         if why is None and (self._is_provider(host) or self._is_credential(host)):
@@ -157,6 +158,7 @@ class LiveCalls:
         with self._lock:
             (self.strangers if origin else self.seen).append(call)
         if allowed:
+            self._budget.settle_unseen(name)
             return None
         return f"a call to {name} around every cassette: {self._budget.why_refused()} ({call.where})"
 

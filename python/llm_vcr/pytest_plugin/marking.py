@@ -68,7 +68,7 @@ class Marking:
         Raises:
             pytest.UsageError: naming the test and what is wrong.
         """
-        merged: dict[str, Any] = {}
+        merged: dict[str, Any] = _lifetime(item)
         for marker in reversed(list(item.iter_markers("llm_vcr"))):
             if marker.args:
                 raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.llm_vcr takes keyword arguments only, got {marker.args!r}")
@@ -87,6 +87,23 @@ class Marking:
         """The settings of a test, and which of them its markers set."""
         own = {name: value for name, value in self.arguments(item).items() if name != "off"}
         return table.override(self._settings, "@pytest.mark.llm_vcr", **own), frozenset(own)
+
+
+def _lifetime(item: pytest.Item) -> dict[str, Any]:
+    """What LiteLLM's marker says, as a setting of ours: the nearest one counts.
+
+    Raises:
+        pytest.UsageError: naming the test and what is wrong.
+    """
+    marker = item.get_closest_marker("cassette_ttl")
+    if marker is None:
+        return {}
+    try:
+        (seconds,) = marker.args
+        return {"ttl": table.lifetime(str(seconds))}
+    except ValueError:
+        expected = "one whole number of seconds; 0, less, and 'inf' never expire"
+        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.cassette_ttl takes {expected}; it has {marker.args!r}") from None
 
 
 def _matches(pattern: str, nodeid: str) -> bool:

@@ -24,7 +24,7 @@ from llm_vcr.pytest_plugin.patching import Patches
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """One attempt at a test, as what it started remembers it. (Nothing of the test itself: a thread may live as long as the run.)"""
+    """One attempt at a test, as what it started remembers it: nothing of the test itself, as a thread may live as long as the run."""
 
     nodeid: str
 

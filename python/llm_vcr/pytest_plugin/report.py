@@ -35,15 +35,20 @@ class Report:
             with open(self.folder / f"process-{self._process}.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps({"test": nodeid, **asdict(verdict)}) + "\n")
 
-    def merge(self, summary: Mapping[str, Any]) -> None:
-        """Write the summary of all processes. A test that was run again is in it as it came out last."""
+    def merge(self, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the summary of all processes, with what is ``known`` of tests beside their verdicts.
+
+        A test that was run again is in it as it came out last.
+        """
         tests: dict[str, Any] = {}
         with contextlib.suppress(OSError):
             for file in sorted(self.folder.glob("process-*.jsonl")):
                 for line in file.read_text("utf-8").splitlines():
                     with contextlib.suppress(ValueError):  # a process that was killed while it wrote
                         told = json.loads(line)
-                        tests[told.pop("test")] = told
+                        nodeid = told.pop("test")
+                        del told["used"]  # priced by now
+                        tests[nodeid] = {**told, **known.get(nodeid, {})}
             self._make()
             text = json.dumps({**summary, "tests": tests}, indent=2)
             (self.folder / SUMMARY).write_text(text + "\n", "utf-8")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +14,19 @@ import pytest
 
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
-from llm_vcr.hosts import is_credential, is_provider, is_telemetry
+from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
-from llm_vcr.pytest_plugin.capacity import full
-from llm_vcr.pytest_plugin.gate import why_failed
+from llm_vcr.pytest_plugin.guard import Guard
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
-from llm_vcr.pytest_plugin.leftovers import Leftovers
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
 from llm_vcr.pytest_plugin.origins import Origins
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
-from llm_vcr.pytest_plugin.summary import Summary
+from llm_vcr.pytest_plugin.totals import Totals
 from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 
 if TYPE_CHECKING:
@@ -49,17 +47,10 @@ class Session:
         self._began = False
         self._finished = False
         self._marking = Marking(config, settings)
-        self._summary = Summary(verbose=config.getoption("llm_vcr_verbose"))
         self._shown: dict[str, str] = {}
         """The verdicts that stand beside an outcome, as foreseen after the call."""
-        self._hints: set[str] = set()
-        """What the user should know of the settings, one sentence each."""
-        self._failures: list[str] = []
-        self._canary: Canary | None = None
-        self._holes: list[str] = []
-        """Clients whose calls would go around the cassettes, one sentence each."""
-        self._leftovers = Leftovers()
-        self._origins = Origins()
+        self._unmatched: set[str] = set()
+        """Entries of ``llm_vcr_skip`` that name no test."""
         self._undo = contextlib.ExitStack()
         """What outlives a test, and is undone at the end in reverse order."""
         self._keys = SuppliedKeys()
@@ -67,21 +58,27 @@ class Session:
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
-        if settings.max_live_calls is not None:
+        if settings.max_live_calls is not None or settings.max_live_usd is not None:
             # Workers draw on the tickets of the process that started them.
             self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
-        budget = Budget(settings.max_live_calls, self._tickets)
+        budget = Budget(settings.max_live_calls, self._tickets, settings.max_live_usd)
+        origins = Origins()
         self._calls = LiveCalls(
             lambda host: is_provider(host, settings.provider_hosts),
             lambda host: is_credential(host, settings.credential_hosts),
             budget,
-            self._origins,
+            origins,
             config.rootpath,
         )
+        self._guard = Guard(config, settings, origins)
+        config.pluginmanager.register(self._guard, "llm_vcr_guard")
         self._report: Report | None = None
         if settings.report != "off":
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
             self._report = Report(config.rootpath / settings.report, process)
+        self._totals = Totals(config, settings, budget, self._report)
+        self._summary = self._totals.summary
+        config.pluginmanager.register(self._totals, "llm_vcr_totals")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (
@@ -147,49 +144,22 @@ class Session:
         """Mark the tests that get a cassette, so that pytest-recording gives them one."""
         self._marking.mark(items)
         if self._is_everything():
-            self._hints.update(f"llm_vcr_skip = {one} names no test" for one in self._marking.unmatched)
+            self._unmatched.update(self._marking.unmatched)
         if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
             self._store = self._store or self._open_store()
             # It takes the clients' own functions as they are now, before we watch them.
             from llm_vcr import vcrpy_hooks  # noqa: F401
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
-        """Send the canary through every client that has been imported by now."""
-        if not self._marking.any_marked or self._settings.canary == "off" or self._config.getoption("collectonly"):
-            return
-        import vcr as vcrpy
+        """Make sure that every client goes through the cassettes, before any is used."""
+        if self._marking.any_marked:
+            from llm_vcr.persister import Persister
+            from llm_vcr.policy import Policy
 
-        from llm_vcr.cassette import Policy
-        from llm_vcr.persister import Persister
-        from llm_vcr.pytest_plugin.canary import Canary
-        from llm_vcr.vcrpy_hooks import arguments_of, install
-
-        self._canary = Canary()
-        policy = Policy(self._settings, Persister(self._store, settings=self._settings), providers_only=True, spending=self._calls)
-        self._send_canary(arguments_of(install(vcrpy.VCR(), policy=policy), {}))
-
-    def _send_canary(self, arguments: Mapping[str, Any]) -> None:
-        """Try the clients that were not tried before under a cassette with these arguments.
-
-        Raises:
-            pytest.fail.Exception: if that cassette is a test's, and calls would go around it.
-        """
-        if self._canary is None:
-            return
-        for finding in self._canary.look(arguments):
-            if finding.escaped and self._settings.canary == "fail":
-                self._holes.append(str(finding))
-            else:
-                self._hints.add(str(finding))
-        self._stop_at_a_hole()
-
-    def _stop_at_a_hole(self) -> None:
-        """End the run before anything is spent, if there is a client whose calls would go around the cassettes."""
-        if self._holes and self._attempt is not None:
-            told = "\n".join(self._holes)
-            self._attempt.item.session.shouldfail = f"llm_vcr: {told}"
-            pytest.fail(f"llm_vcr: {told}", pytrace=False)
+            persister = Persister(self._store, settings=self._settings)
+            self._guard.look(Policy(self._settings, persister, providers_only=True, spending=self._calls))
 
     # --- workers
 
@@ -205,36 +175,31 @@ class Session:
         told = getattr(node, "workeroutput", {})
         self._summary.outside += told.get("llm_vcr_outside", [])
         self._summary.exchanges.update(told.get("llm_vcr_exchanges", {}))
-        self._hints.update(told.get("llm_vcr_hints", []))
-        self._holes += [one for one in told.get("llm_vcr_holes", []) if one not in self._holes]
+        self._unmatched.update(told.get("llm_vcr_unmatched", []))
 
     def _is_everything(self) -> bool:
         """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
         if self._workerinput is not None:
             return bool(self._workerinput["llm_vcr_everything"])
-        return self._config.args_source is not pytest.Config.ArgsSource.ARGS
+        return self._totals.collected.is_asked_for
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand over to the controller, or, as the controller, decide whether the run fails."""
         self._finished = True
         self._take_outside_calls("after the last test")
-        self._summary.exchanges.update(self._calls.exchanges)
         if self._workerinput is not None:
             told = {
                 "llm_vcr_outside": self._summary.outside,
-                "llm_vcr_exchanges": dict(self._summary.exchanges),
-                "llm_vcr_hints": sorted(self._hints),
-                "llm_vcr_holes": self._holes,
+                "llm_vcr_exchanges": dict(self._calls.exchanges),
+                "llm_vcr_unmatched": sorted(self._unmatched),
+                "llm_vcr_collected": self._totals.told_by_worker(),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
-        self._failures = [f"llm_vcr_canary: {one}" for one in self._holes]
-        self._failures += why_failed(self._settings, self._summary.verdicts, self._summary.outside)
-        if self._failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._report is not None and (self._summary.worth_telling or self._failures):
-            self._report.merge({**self._summary.data(), "failures": self._failures})
+        self._summary.exchanges.update(self._calls.exchanges)
+        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        self._totals.decide(session, [*hints, *self._guard.hints], [f"llm_vcr_canary: {one}" for one in self._guard.holes])
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
@@ -248,10 +213,7 @@ class Session:
         self._take_outside_calls(f"before {item.nodeid}" if self._began else "while tests were collected")
         self._began = True
         self._calls.watch()
-        self._leftovers.begin()
-        self._origins.begin(item.nodeid)
         self._attempt = Attempt(item)
-        self._stop_at_a_hole()
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -261,22 +223,11 @@ class Session:
             self._attempt.fresh_start = isinstance(request.getfixturevalue("vcr_config"), FreshConfig) or isinstance(
                 request.getfixturevalue("vcr_markers"), FreshMarkers
             )
-        wider = fixturedef.scope != "function"
-        before = self._leftovers.fixture_begins() if wider else {}
-        with self._origins.nobodys() if wider else contextlib.nullcontext():
-            result = yield
-        if wider:
-            told = f"the fixture {fixturedef.argname} ({fixturedef.scope} scope, set up for {request.node.nodeid or 'the session'})"
-            self._leftovers.fixture_is_there(fixturedef, told, before)
+        result = yield
         replaced = without_rewrite(fixturedef.argname, result)
         if replaced is not result and fixturedef.cached_result is not None:
             fixturedef.cached_result = (replaced, *fixturedef.cached_result[1:])
         return replaced
-
-    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Look whether a fixture of a wider scope has undone what it patched."""
-        if fixturedef.scope != "function":
-            self._leftovers.fixture_ended(fixturedef)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_recording_configure(self, vcr: vcrpy.VCR) -> None:
@@ -317,17 +268,27 @@ class Session:
             providers_only=is_automatic(item),
             fresh_start=fresh_start,
             on_open=attempt.cassettes.append,
-            before_open=self._send_canary,
-            belongs=self._belongs,
+            before_open=self._guard.send_canary,
+            belongs=self._guard.belongs,
             spending=self._calls,
             answer_refusals=True,
         )
 
-    def _belongs(self, request: Any) -> bool:
-        """Whether a call that is made now is the running test's."""
-        if self._origins.of_another() is not None:
-            return False
-        return not (self._origins.is_background() and is_telemetry(request.host or "", self._settings.telemetry_hosts))
+    def policy_inside(self, store: Store) -> Policy:
+        """The policy of a cassette in ``store`` that the running test opens by itself: its calls count with the test's."""
+        from llm_vcr.persister import Persister
+        from llm_vcr.policy import Policy
+
+        attempt = self._attempt
+        settings = self._settings if attempt is None else self._marking.settings(attempt.item)[0]
+        return Policy(
+            settings,
+            Persister(store, settings=settings, root=self._config.rootpath),
+            forced={} if self._forced_mode is None else {"record_mode": self._mode if self._mode != "rewrite" else "all"},
+            on_open=None if attempt is None else attempt.cassettes.append,
+            belongs=self._guard.belongs,
+            spending=self._calls,
+        )
 
     # --- the outcome
 
@@ -360,8 +321,7 @@ class Session:
             return (yield)
         finally:
             self._attempt = None
-            self._origins.end()
-            attempt.left_behind = self._leftovers.end(item.nodeid)
+            attempt.left_behind = self._guard.take_left()
             self._tell(attempt)
 
     def _why_disabled(self, attempt: Attempt) -> str | None:
@@ -389,11 +349,6 @@ class Session:
 
     # --- what is shown
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Gather the verdicts; under xdist this runs on the controller."""
-        if report.when == "teardown":
-            self._summary.add(report.nodeid, _told(report))
-
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
         """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
@@ -412,12 +367,6 @@ class Session:
         text, markup = word if isinstance(word, tuple) else (word, None)
         text = f"{text} {verdict}".strip()
         return category, letter, (text, markup) if markup is not None else text
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show them."""
-        self._summary.show(terminalreporter, self._failures, sorted(self._hints))
-        if (warning := full(self._settings, self._config.rootpath)) is not None:
-            terminalreporter.write_line(f"warning: {warning}", yellow=True)
 
 
 def _told(report: Any) -> str | None:

@@ -1,46 +1,112 @@
-"""What the run cost, on the screen: verdicts, calls, every test that paid or leaked, and why."""
+"""What a run came to, as plain data: the verdicts, calls, dollars and cassettes of all its tests. `overview` shows it on the screen."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_vcr.pytest_plugin.kept import unused
+from llm_vcr.pytest_plugin.owners import orphans
+from llm_vcr.pytest_plugin.spending import Bill
 from llm_vcr.pytest_plugin.verdict import Verdict
 
 if TYPE_CHECKING:
     import pytest
 
-_LINES = 20
-"""So many lines of one kind; the report folder has them all. Tests that leak are named without a limit."""
+FORMAT = 1
+"""The version of what `Summary.data` gives: names are added, never changed."""
 
 
+@dataclass
+class Outcome:
+    """How a test ended, over its phases; of several attempts, the last one's."""
+
+    seconds: float = 0.0
+    word: str = "passed"
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Take a phase. An expected failure is what its test is for."""
+        if report.when == "setup":
+            self.word = "passed"
+        self.seconds += report.duration
+        word = "passed" if hasattr(report, "wasxfail") and report.outcome == "skipped" else report.outcome
+        if self.word == "passed" or word == "failed":
+            self.word = word if word in ("failed", "skipped") else "passed"
+
+
+@dataclass
 class Summary:
-    """The verdicts of a run."""
+    """The verdicts of a run, gathered where all reports come together."""
 
-    def __init__(self, *, verbose: bool) -> None:
-        """Gather them; ``verbose`` names every test."""
-        self._verbose = verbose
-        self.verdicts: dict[str, Verdict] = {}
-        self.outside: list[Mapping[str, Any]] = []
-        """Live calls of no test that was running, each with when it was seen."""
-        self.exchanges: Counter[str] = Counter()
-        """Exchanges of credentials by host."""
+    project: str = ""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    bills: dict[str, Bill] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outside: list[Mapping[str, Any]] = field(default_factory=list)
+    """Live calls of no test that was running, each with when it was seen."""
+    exchanges: Counter[str] = field(default_factory=Counter)
+    """Exchanges of credentials by host."""
+    store: Mapping[str, Any] = field(default_factory=dict)
+    """`health.StoreHealth.data`."""
+    owned: Mapping[str, list[str]] | None = None
+    """`owners.Collected.owned`, where somebody has told it."""
+    complete: bool = False
+    """All tests were collected, and none was left out."""
+    hints: list[str] = field(default_factory=list)
+    """What the user should know of the settings."""
+    _orphans: list[str] | None = None
 
-    def add(self, nodeid: str, told: object) -> None:
-        """Take a test's verdict as its report told it; a later one replaces it (a rerun)."""
-        if isinstance(told, str):
-            self.verdicts[nodeid] = Verdict.parse(told)
+    def add(self, nodeid: str, verdict: Verdict) -> Bill:
+        """Take a test's verdict, and price its calls; a later one replaces it (a rerun), and knows what the earlier one spent."""
+        self.verdicts[nodeid] = verdict
+        bill = self.bills[nodeid] = Bill().add(verdict.used)
+        bill.unknown_calls += verdict.leaked
+        return bill
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Take the outcome and the time of a phase."""
+        self.outcomes.setdefault(report.nodeid, Outcome()).note(report)
+
+    def bill(self) -> Bill:
+        """What the whole run spent and avoided."""
+        whole = Bill()
+        for one in self.bills.values():
+            whole.join(one)
+        whole.unknown_calls += sum(not one["refused"] for one in self.outside)
+        return whole
 
     @property
     def worth_telling(self) -> bool:
         """Whether anything happened that has to do with us."""
         return bool(self.outside or self.exchanges) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
 
-    def data(self) -> dict[str, Any]:
-        """The figures, as plain data."""
+    def orphans(self, root: Path) -> list[str]:
+        """The cassette files that no test has; none are told after a run that was not complete. Looked for once."""
+        if self._orphans is None:
+            files = str(self.store.get("url", "")) == "file"
+            told = self.complete and self.owned is not None and files
+            self._orphans = orphans(root, dict(self.owned or {}), self._opened()) if told else []
+        return self._orphans
+
+    def _opened(self) -> Collection[str]:
+        return {one["id"] for verdict in self.verdicts.values() for one in verdict.cassettes}
+
+    def data(self, root: Path, exit_status: int, failures: Iterable[str]) -> dict[str, Any]:
+        """All of it: what ``summary.json`` has beside the tests' own verdicts."""
         verdicts = self.verdicts.values()
+        bill = self.bill()
         return {
+            "format": FORMAT,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
+            "exit_status": exit_status,
+            "project": self.project,
+            "complete": self.complete,
             "verdicts": dict(Counter(one.verdict for one in verdicts)),
             "calls": {
                 "live": sum(one.paid for one in verdicts) + sum(not one["refused"] for one in self.outside),
@@ -49,12 +115,40 @@ class Summary:
                 "refused": sum(one.stopped for one in verdicts),
                 **{word: sum(getattr(one, word) for one in verdicts) for word in ("recorded", "repeated", "masked")},
             },
+            "dollars": {**bill.totals(), "unknown_models": self._unknown(bill)},
+            "models": bill.by_model(),
             "misses": self._causes(),
             "disabled": self._disabled(),
             "outside_of_tests": list(self.outside),
             "credential_exchanges": dict(self.exchanges),
             "warnings": dict(self._notes()),
+            "hints": list(self.hints),
+            "failures": list(failures),
+            "media_shrunk": sum(one.shrunk for one in verdicts),
+            "masked_values": self._masked(),
+            "store": dict(self.store),
+            "unused": unused(one.cassettes for one in verdicts),
+            "orphans": self.orphans(root),
         }
+
+    def tests(self) -> dict[str, dict[str, Any]]:
+        """What is known of each test beside its verdict."""
+        known: dict[str, dict[str, Any]] = {}
+        for nodeid in self.verdicts:
+            bill, outcome = self.bills[nodeid], self.outcomes.get(nodeid, Outcome())
+            known[nodeid] = {
+                **bill.totals(),
+                "models": bill.by_model(),
+                "seconds": round(outcome.seconds, 4),
+                "outcome": outcome.word,
+            }
+        return known
+
+    def _unknown(self, bill: Bill) -> list[str]:
+        """Whose price is not known: models, and hosts of calls that nobody saw whole."""
+        leaked = [call["host"] for one in self.verdicts.values() for call in one.calls if not call["refused"]]
+        leaked += [call["host"] for call in self.outside if not call["refused"]]
+        return sorted({model for (model, _), one in bill.models.items() if one.unknown_calls} | set(leaked))
 
     def _causes(self) -> list[dict[str, Any]]:
         """The misses of the suite by cause and path, the most frequent first."""
@@ -80,79 +174,16 @@ class Summary:
                 by_reason.setdefault(one.disabled, []).append(nodeid)
         return by_reason
 
+    def _masked(self) -> list[dict[str, Any]]:
+        """What replays were equal but for, the most frequent first."""
+        groups: dict[tuple[str, str], dict[str, Any]] = {}
+        for nodeid, one in self.verdicts.items():
+            for value in one.masked_values:
+                group = groups.setdefault(
+                    (value["what"], value["path"]), {"what": value["what"], "path": value["path"], "count": 0, "example_test": nodeid}
+                )
+                group["count"] += value["count"]
+        return sorted(groups.values(), key=lambda group: -group["count"])
+
     def _notes(self) -> Counter[str]:
         return Counter(note for one in self.verdicts.values() for note in one.notes)
-
-    def show(self, terminal: pytest.TerminalReporter, failures: Sequence[str], hints: Sequence[str]) -> None:
-        """Write the section; ``failures`` are why the run fails, ``hints`` what the user should know of the settings."""
-        if not self.worth_telling and not failures and not hints:
-            return
-        data = self.data()
-        terminal.write_sep("=", "llm_vcr")
-        kinds = Counter(data["verdicts"])
-        terminal.write_line(f"{_many(len(self.verdicts), 'test')}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-        calls = data["calls"]
-        told = [f"{calls['live']} live", f"{calls['replayed']} replayed"]
-        told += [f"{calls[word]} {word}" for word in ("recorded", "repeated", "masked", "leaked", "refused") if calls[word]]
-        terminal.write_line("calls: " + ", ".join(told), red=bool(calls["leaked"] or calls["refused"]), green=not calls["live"])
-        if shrunk := sum(one.shrunk for one in self.verdicts.values()):
-            terminal.write_line(
-                f"media: {_many(shrunk, 'body', 'bodies')} stored with small files in place of images, sound or video "
-                "(llm_vcr_media = keep turns that off)"
-            )
-        if self.exchanges:
-            hosts = ", ".join(sorted(self.exchanges))
-            terminal.write_line(f"credentials: {_many(self.exchanges.total(), 'exchange')}, live and not recorded ({hosts})")
-        self._show_tests(terminal)
-        self._show_leaks(terminal)
-        self._show_causes(terminal, data["misses"])
-        for reason, tests in data["disabled"].items():
-            terminal.write_line(f"left alone: {_many(len(tests), 'test')}: {reason} (such as {tests[0]})")
-        for note, count in self._notes().most_common():
-            terminal.write_line(f"warning: {note}" + (f" ({count} tests)" if count > 1 else ""), yellow=True)
-        for hint in hints:
-            terminal.write_line(f"warning: {hint}", yellow=True)
-        for failure in failures:
-            terminal.write_line(f"FAILED {failure}", red=True, bold=True)
-
-    def _show_tests(self, terminal: pytest.TerminalReporter) -> None:
-        shown = {nodeid: one for nodeid, one in sorted(self.verdicts.items()) if self._verbose or one.live or one.refused}
-        for number, (nodeid, one) in enumerate(shown.items()):
-            if number >= _LINES and not self._verbose:
-                terminal.write_line(f"  … and {len(shown) - number} more")
-                break
-            red = one.verdict in ("MISS:NOT_PERSISTED", "MISS:OVERFLOW")
-            terminal.write_line(_line(nodeid, one), red=red, yellow=one.verdict in ("MISS:RECORDED", "PARTIAL"))
-
-    def _show_leaks(self, terminal: pytest.TerminalReporter) -> None:
-        for nodeid, one in sorted(self.verdicts.items()):
-            for told, count in Counter(_call(call) for call in one.calls).items():
-                terminal.write_line(f"live call: {nodeid}: {told}" + (f" ({count} times)" if count > 1 else ""), red=True)
-        for call in self.outside:
-            terminal.write_line(f"live call: {call['when']}: {_call(call)}", red=True)
-
-    def _show_causes(self, terminal: pytest.TerminalReporter, causes: Sequence[Mapping[str, Any]]) -> None:
-        for group in causes[:_LINES]:
-            tests = group["tests"]
-            place = f" at {group['path']}" if group["path"] else ""
-            verb = "misses" if len(tests) == 1 else "miss"
-            terminal.write_line(
-                f"{_many(len(tests), 'test')} {verb} because of {group['cause']}{place}: {group['fix']} (such as {tests[0]})"
-            )
-        if len(causes) > _LINES:
-            terminal.write_line(f"  … and {len(causes) - _LINES} more causes")
-
-
-def _line(nodeid: str, one: Verdict) -> str:
-    counts = ", ".join(
-        f"{number} {word}" for word in ("played", "repeated", "live", "recorded", "refused", "leaked") if (number := getattr(one, word))
-    )
-    return f"  {one.verdict:18} {nodeid}" + (f"  ({counts})" if counts else "") + (f"  {one.reason}" if one.reason else "")
-
-
-def _call(call: Mapping[str, Any]) -> str:
-    return f"{call['host']} from {call['where']}, seen at {call['via']}" + (", refused" if call["refused"] else "")
-
-
-def _many(number: int, one: str, more: str | None = None) -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"

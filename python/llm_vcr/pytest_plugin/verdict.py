@@ -19,9 +19,12 @@ DISABLED                      recording is turned off for this run or test, and 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from llm_vcr.pytest_plugin.spending import live_part
 
 if TYPE_CHECKING:
     from llm_vcr.cassette import Cassette
@@ -59,6 +62,17 @@ class Verdict:
     misses: tuple[Mapping[str, Any], ...] = ()
     calls: tuple[Mapping[str, Any], ...] = ()
     """The calls around every cassette."""
+    masked_values: tuple[Mapping[str, Any], ...] = ()
+    """What the masked replays differed in: ``what``, ``path`` and ``count``."""
+    used: tuple[Mapping[str, Any], ...] = ()
+    """What the calls used, to be priced (`spending.notes`)."""
+    cassettes: tuple[Mapping[str, Any], ...] = ()
+    """The test's cassettes (`kept.facts`)."""
+    spent: float = 0.0
+    """Dollars for its live calls, and what its replays would have cost, as far as known; in the controller only."""
+    avoided: float = 0.0
+    unknown_calls: int = 0
+    """Calls of which nobody knows the price."""
 
     def dump(self) -> str:
         """As text: JUnit XML would write a dict as Python's ``repr``."""
@@ -77,6 +91,7 @@ class Verdict:
             self,
             earlier_live=earlier.earlier_live + earlier.live + earlier.leaked,
             earlier_refused=earlier.earlier_refused + earlier.refused,
+            used=(*self.used, *live_part(earlier.used)),
         )
 
     def bounded(self) -> Verdict:
@@ -116,6 +131,10 @@ def judge(cassettes: Iterable[Cassette], around: Sequence[LiveCall], *, disabled
         notes=tuple(note for one in opened for note in one.notes),
         misses=tuple(asdict(miss) for one in opened for miss in one.misses),
         calls=tuple(one.dump() for one in around),
+        masked_values=tuple(
+            {"what": what, "path": path, "count": count}
+            for (what, path), count in Counter(value for one in opened for value in one.masked_values).items()
+        ),
     )
     saved = any(one.saved for one in opened) if stored is None else stored
     word = _around(opened, disabled) if around else _word(verdict, opened, saved) if opened else _without(disabled)

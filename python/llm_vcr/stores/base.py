@@ -48,6 +48,8 @@ class CassetteRecord:
     """Keys of the episodes of ``base`` that its writer has played."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Keys of what is in the store and cannot be read, and why. It is kept aside when something else takes its key."""
+    scattered: Mapping[str, bytes] = field(default_factory=dict)
+    """Keys of the episodes that would better be stored together at the next save, and where they are."""
 
     def is_stale(self, now: datetime | None = None) -> bool:
         """Whether the episodes are older than they may be."""
@@ -79,7 +81,8 @@ def _print(episode: Episode) -> str:
 
     request = episode.request
     body = _core.Rules().fingerprint(request["body"] or b"", header(request["headers"], "content-type"), mask_volatile=False)
-    return _core.sha256_hex(f"{str(request['method']).upper()} {request['uri']} {body}".encode("utf-8", "surrogatepass"))
+    whole = _core.sha256_hex(f"{str(request['method']).upper()} {request['uri']} {body}".encode("utf-8", "surrogatepass"))
+    return whole[:32]  # a store has it once for each episode
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Cassettes as files beside the tests: vcrpy's own format, written whole or not at all."""
+"""Cassettes as files beside the tests: vcrpy's own YAML or JSON for people, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from llm_vcr import codec
+from llm_vcr import codec, json_layout
 from llm_vcr.errors import CassetteFileError
 from llm_vcr.stores.base import CassetteRecord, MergeResult
 
@@ -21,7 +21,11 @@ _NOT_OURS = ("node_modules", "site-packages", "__pycache__")
 
 
 class FileStore:
-    """One file a cassette, at its id below ``root``; an absolute id is the file itself."""
+    """One file a cassette, at its id below ``root``; an absolute id is the file itself.
+
+    The suffix says how a file is written: ``.json`` in our JSON, anything else as YAML. How it is read, its first bytes say. A cassette
+    that is there in the other format is read too, and takes the name and the format it is asked for under when it is next written.
+    """
 
     def __init__(self, root: Path | str, serializer: codec.Serializer | None = None) -> None:
         """Keep cassettes below ``root``, as YAML or with a ``serializer`` of vcrpy's."""
@@ -40,9 +44,20 @@ class FileStore:
         """The file of a cassette."""
         return self.root / cassette_id
 
+    def found(self, cassette_id: str) -> Path:
+        """The file that a cassette is in now: its own or, where there is none, the one in the other format."""
+        path = self.path(cassette_id)
+        if self._serializer is not None or path.exists():
+            return path
+        if path.suffix == ".json":
+            return next((one for suffix in (".yaml", ".yml") if (one := path.with_suffix(suffix)).is_file()), path)
+        other = path.with_suffix(".json")
+        # Any other JSON beside the cassettes is somebody's data.
+        return other if path.suffix in _SUFFIXES and json_layout.is_one(_beginning(other)) else path
+
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`."""
-        path = self.path(cassette_id)
+        path = self.found(cassette_id)
         signature = _signature(path)
         try:
             data = path.read_bytes()
@@ -74,17 +89,19 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             others = {}
+            before = self.found(cassette_id)
             # Read again only what somebody has written since this writer loaded it: that is rare, and reading costs as much as writing.
             signature, loaded = self._seen.pop(cassette_id, (None, record))
-            unchanged = loaded is record.base and signature == _signature(path)
+            unchanged = loaded is record.base and signature == _signature(before)
             if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
             known_before = len(record.base.episodes) if record.base is not None else 0
             room = len(record.episodes) if cap is None else max(known_before, cap - len(others))
             merged = replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
-            _write(path, codec.write(merged, self._serializer))
-            self._seen.pop(cassette_id, None)
+            self._put(cassette_id, merged)
+            if before != path:
+                before.unlink(missing_ok=True)
         refused = max(0, len(record.episodes) - room)
         return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
 
@@ -93,13 +110,21 @@ class FileStore:
         path = self.path(cassette_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
-            _write(path, codec.write(record, self._serializer))
-            self._seen.pop(cassette_id, None)
+            self._put(cassette_id, record)
+
+    def _put(self, cassette_id: str, record: CassetteRecord) -> None:
+        """Write a cassette: a file in vcrpy's own JSON stays one, or its other readers could not read it any more."""
+        path = self.path(cassette_id)
+        serializer = self._serializer
+        if serializer is None and path.suffix == ".json":
+            serializer = codec.layout_of(_beginning(path), path.name) or json_layout
+        _write(path, codec.write(record, serializer))
+        self._seen.pop(cassette_id, None)
 
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""
         try:
-            self.path(cassette_id).unlink()
+            self.found(cassette_id).unlink()
         except FileNotFoundError:
             return False
         return True
@@ -127,11 +152,16 @@ def _cassettes(root: Path) -> Iterator[Path]:
 
 
 def _begins_like_one(path: Path) -> bool:
+    return re.search(rb"""^\W*["']?interactions["']?\s*:""", _beginning(path), re.MULTILINE) is not None
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return re.search(rb"""^\W*["']?interactions["']?\s*:""", file.read(512), re.MULTILINE) is not None
+            return file.read(512)
     except OSError:
-        return False
+        return b""
 
 
 @contextlib.contextmanager

@@ -21,16 +21,15 @@ import secrets
 import struct
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from llm_vcr.errors import StoreUnavailableError
 from llm_vcr.stores.base import MergeResult
-from llm_vcr.stores.packed import HEADER, META, NEVER, Change, PackedStore, Raw, Stamps
+from llm_vcr.stores.packed import ASIDE, HEADER, META, NEVER, PACK, Change, PackedStore, Raw, Stamps, without_empty_packs
 from llm_vcr.stores.redis import Flushed, RedisStore
 
-_MAGIC = b"llm-vcr mirror 1\n"
+_MAGIC = b"llm-vcr mirror 2\n"
 _CHECKED = 128  # files written before the folder is measured again
 
 
@@ -169,6 +168,10 @@ class MirrorStore(PackedStore):
         """See `Store.capacity`."""
         return self.store.capacity()
 
+    def memory(self) -> tuple[int, int]:
+        """See `RedisStore.memory`."""
+        return self.store.memory()
+
     def flush(self, match: str = "*", *, older_than: float | None = None, overflowed: bool = False, dry_run: bool = False) -> list[Flushed]:
         """See `RedisStore.flush`; the copies of what is flushed go with it."""
         flushed = self.store.flush(match, older_than=older_than, overflowed=overflowed, dry_run=dry_run)
@@ -212,17 +215,21 @@ class MirrorStore(PackedStore):
         """Do to the copy what the store does by its script, as far as this process can know."""
         fields = {} if change.replace else self._fields(cassette_id)
         now = time.time()
-        order = 1 + max((Stamps.unpack(value).order for key, value in fields.items() if key != META and _is_readable(value)), default=0)
+        known = {key: stamps for key, value in fields.items() if (stamps := _stamps(key, value)) is not None}
+        order = 1 + max((one.order for one in known.values()), default=0)
         until = [NEVER if span == math.inf else int(now + span) for span in (change.ttl, change.keep)]
-        for number, (key, value) in enumerate(change.episodes):
-            present = fields.get(key)
-            if present is None or not _is_readable(present) or Stamps.unpack(present).fresh_until <= now:
-                fields[key] = Stamps(until[0], until[1], int(now), order + number).pack() + value
+        for number, (key, place) in enumerate(change.episodes):
+            if key not in known or known[key].fresh_until <= now:
+                fields[key] = Stamps(until[0], until[1], int(now), order + number).pack() + place
+        for key, before, place in change.moved:
+            if fields.get(key, b"")[HEADER:] == before:
+                fields[key] = fields[key][:HEADER] + place
+        fields = without_empty_packs({**fields, **change.packs})
         if fields:
             self._keep(self._cassette(cassette_id), _joined(fields))
         for digest, blob in change.blobs.items():
             self._keep(self._blob(digest), blob)
-        return sum(key != META for key in fields)
+        return sum(_stamps(key, value) is not None for key, value in fields.items())
 
     def _read(self, path: Path) -> bytes | None:
         try:
@@ -296,12 +303,14 @@ def _mtime(path: Path) -> float:
         return 0.0
 
 
-def _is_readable(value: bytes) -> bool:
+def _stamps(key: str, value: bytes) -> Stamps | None:
+    """Those of an episode; ``None`` for every other field."""
+    if key == META or key.startswith((ASIDE, PACK)):
+        return None
     try:
-        Stamps.unpack(value)
+        return Stamps.unpack(value)
     except ValueError:
-        return False
-    return len(value) > HEADER
+        return None
 
 
 def _joined(fields: dict[str, bytes]) -> bytes:
@@ -327,12 +336,22 @@ def _split(data: bytes) -> dict[str, bytes] | None:
 
 
 def _pending(cassette_id: str, change: Change) -> bytes:
-    plain: dict[str, Any] = asdict(change) | {"episodes": [key for key, _ in change.episodes], "blobs": list(change.blobs)}
-    plain |= {"id": cassette_id, "ttl": repr(change.ttl), "keep": repr(change.keep), "until": time.time()}
-    fields = {"": json.dumps(plain).encode()}
-    fields |= {f"e{number}": value for number, (_, value) in enumerate(change.episodes)}
-    fields |= {f"b{digest}": blob for digest, blob in change.blobs.items()}
-    return _joined(fields)
+    plain: dict[str, Any] = {
+        "id": cassette_id,
+        "until": time.time(),
+        "ttl": repr(change.ttl),
+        "keep": repr(change.keep),
+        **{name: getattr(change, name) for name in _PLAIN},
+        "metadata": dict(change.metadata),
+        "episodes": [(key, place.hex()) for key, place in change.episodes],
+    }
+    packs = {f"{_PACKS}{name}": value for name, value in change.packs.items()}
+    blobs = {f"{_BLOBS}{digest}": blob for digest, blob in change.blobs.items()}
+    return _joined({"": json.dumps(plain).encode(), **packs, **blobs})
+
+
+_PLAIN = ("cap", "replace", "played", "drop", "unreadable")
+_PACKS, _BLOBS = "p ", "b "
 
 
 def _unpending(data: bytes) -> tuple[str, Change] | None:
@@ -340,14 +359,19 @@ def _unpending(data: bytes) -> tuple[str, Change] | None:
     try:
         plain: dict[str, Any] = json.loads(fields[""])
         # It is as old as it is: the wait counts.
-        passed = max(0.0, time.time() - plain.pop("until"))
-        cassette_id: str = plain.pop("id")
-        ttl, keep = float(plain.pop("ttl")), float(plain.pop("keep"))
-        episodes = tuple((key, fields[f"e{number}"]) for number, key in enumerate(plain.pop("episodes")))
-        blobs = {digest: fields[f"b{digest}"] for digest in plain.pop("blobs")}
-        lists: dict[str, Any] = {name: tuple(plain.pop(name)) for name in ("played", "drop", "unreadable")}
-        return cassette_id, Change(
-            **plain, **lists, ttl=max(1.0, ttl - passed), keep=max(1.0, keep - passed), episodes=episodes, blobs=blobs
+        passed = max(0.0, time.time() - plain["until"])
+        return plain["id"], Change(
+            ttl=max(1.0, float(plain["ttl"]) - passed),
+            keep=max(1.0, float(plain["keep"]) - passed),
+            cap=plain["cap"],
+            replace=plain["replace"],
+            metadata=plain["metadata"],
+            episodes=tuple((key, bytes.fromhex(place)) for key, place in plain["episodes"]),
+            packs={name.removeprefix(_PACKS): value for name, value in fields.items() if name.startswith(_PACKS)},
+            blobs={name.removeprefix(_BLOBS): value for name, value in fields.items() if name.startswith(_BLOBS)},
+            played=tuple(plain["played"]),
+            drop=tuple(plain["drop"]),
+            unreadable=tuple(plain["unreadable"]),
         )
     except (KeyError, ValueError, TypeError):
         return None

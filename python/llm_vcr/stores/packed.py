@@ -1,10 +1,12 @@
-"""Cassettes episode by episode in compact form: what Redis and its mirror have in common.
+"""Cassettes as fields: what Redis and its mirror have in common.
 
-A cassette is a set of fields. The value of each is 20 bytes that the merge script can read, and the episode (rust/cassette) behind them::
+The episodes that one save writes lie together in one pack (rust/cassette/compact), because they have most of their text in common. Each
+episode has a field of its own beside it, of 28 bytes that the merge script can read::
 
-    layout (1), fresh until (5), kept until (5), last played (5), order (4), episode in compact form
+    layout (1), fresh until (5), kept until (5), last played (5), order (4), pack (6), number in it (2)
 
-Times are seconds since 1970. The order is that of recording: a hash has none.
+Times are seconds since 1970. The order is that of recording: a hash has none. A pack's field is ``pack:`` and the begin of its SHA-256; it
+goes with the last episode that lies in it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import math
 import random
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,15 +26,25 @@ from llm_vcr import _core
 from llm_vcr.errors import LlmVcrError
 from llm_vcr.stores.base import CassetteRecord, Episode, MergeResult
 
-LAYOUT = 1
-"""The version of the bytes in front of an episode."""
+LAYOUT = 2
+"""The version of an episode's field. Layout 1, which was never released, is passed over like a later one."""
 
 HEADER = 20
+"""Bytes of a field that tell of its freshness; behind them stands where the episode is."""
+
 NEVER = 2**40 - 1
 
 META = "meta"
 ASIDE = "aside:"
 """Fields that begin so hold what could not be read when something else took its place."""
+
+PACK = "pack:"
+"""Fields that begin so hold episodes."""
+
+MANY = 8
+"""More packs than this are put together at the next save."""
+
+_ROOM = 64 * 2**20  # bytes of bodies in one pack: a value in Redis has at most 512 MB
 
 TTL = 24 * 3600.0
 """How long an episode in a shared store is fresh where nobody says: provider drift shows within a day."""
@@ -61,10 +74,13 @@ class Stamps:
         Raises:
             ValueError: where they are no such thing.
         """
-        if len(value) <= HEADER or value[0] == 0:
-            raise ValueError("too short, or no episode at all")
-        if value[0] > LAYOUT:
-            raise ValueError(f"written by a later llm_vcr (layout {value[0]}, this one reads {LAYOUT})")
+        if not value or value[0] == 0:
+            raise ValueError("no episode at all")
+        if value[0] != LAYOUT:
+            when = "a later" if value[0] > LAYOUT else "an earlier"
+            raise ValueError(f"written by {when} llm_vcr (layout {value[0]}, this one reads {LAYOUT})")
+        if len(value) != HEADER + 8:
+            raise ValueError("cut off, or no episode at all")
         number = int.from_bytes
         return cls(number(value[1:6], "big"), number(value[6:11], "big"), number(value[11:16], "big"), number(value[16:HEADER], "big"))
 
@@ -88,7 +104,11 @@ class Change:
     replace: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     episodes: tuple[tuple[str, bytes], ...] = ()
-    """Keys and compact forms, in recorded order."""
+    """Keys, and where the episodes are, in recorded order."""
+    moved: tuple[tuple[str, bytes, bytes], ...] = ()
+    """Keys of episodes that are stored already, where they were, and where they are now."""
+    packs: Mapping[str, bytes] = field(default_factory=dict)
+    """By the names of their fields."""
     blobs: Mapping[str, bytes] = field(default_factory=dict)
     played: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -115,33 +135,63 @@ class PackedStore(ABC):
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`. What cannot be read is left out, and told in `CassetteRecord.unreadable`."""
         raw = self.read(cassette_id)
-        found, unreadable, wanted = _index(raw)
-        if not found and not unreadable:
+        places, unreadable = _places(raw)
+        if not places and not unreadable:
             return None
-        blobs = self.read_blobs(list(dict.fromkeys(wanted))) if wanted else {}
+        packs = {place[:6] for _, place in places.values()}
+        read, damaged = self._unpack({one: raw.fields.get(pack_name(one)) for one in packs})
         episodes = []
-        for key, (stamps, value, digests) in sorted(found.items(), key=lambda one: one[1][0].order):
+        for key, (stamps, place) in sorted(places.items(), key=lambda one: one[1][0].order):
+            pack, number = place[:6], int.from_bytes(place[6:], "big")
             try:
-                request, response = unpack(value, [blobs[one] for one in digests])
-            except KeyError as missing:
-                unreadable[key] = f"its payload {missing.args[0][:12]}… is gone"
+                if pack in damaged:
+                    raise ValueError(damaged[pack])
+                request, response = _episode(read[pack][number])
+            except IndexError:
+                unreadable[key] = "it is not where it should be"
             except ValueError as error:
                 unreadable[key] = str(error)
             else:
                 fresh_until = math.inf if stamps.fresh_until >= NEVER else stamps.fresh_until - raw.now + _now()
                 episodes.append(Episode(request, response, key=key, fresh_until=fresh_until))
-        return CassetteRecord(tuple(episodes), metadata=_metadata(raw.fields.get(META)), unreadable=unreadable)
+        living = Counter(place[:6] for _, place in places.values())
+        sparse = {one for one in read if len(read) > MANY or 2 * living[one] < len(read[one])}
+        return CassetteRecord(
+            tuple(episodes),
+            metadata=_metadata(raw.fields.get(META)),
+            unreadable=unreadable,
+            scattered={key: place for key, (_, place) in places.items() if place[:6] in sparse and key not in unreadable},
+        )
+
+    def _unpack(self, packs: Mapping[bytes, bytes | None]) -> tuple[dict[bytes, list[Packed]], dict[bytes, str]]:
+        """What lies in packs, and which of them cannot be read and why."""
+        wanted: dict[bytes, list[str]] = {}
+        damaged = {}
+        for name, value in packs.items():
+            try:
+                wanted[name] = _core.pack_blobs(value or b"")
+            except ValueError as error:
+                damaged[name] = str(error) if value else "what it lay in is gone"
+        digests = list(dict.fromkeys(one for several in wanted.values() for one in several))
+        blobs = self.read_blobs(digests) if digests else {}
+        read = {}
+        for name, several in wanted.items():
+            try:
+                read[name] = _core.unpack_episodes(packs[name] or b"", [blobs.get(one) for one in several])
+            except ValueError as error:
+                damaged[name] = str(error)
+        return read, damaged
 
     def merge(self, cassette_id: str, record: CassetteRecord, *, ttl: float, keep: float, cap: int | None = None) -> MergeResult:
         """See `Store.merge`. Only what is new goes over the wire: a fresh episode that is there stays, a stale one is replaced."""
         keyed = record.keyed()
-        base = {one.key for one in record.base.episodes} if record.base is not None else set()
-        episodes, blobs = [], {}
-        for key, episode in keyed.items():
-            if episode.key is None or episode.key not in base:
-                value, large = pack(episode)
-                episodes.append((key, value))
-                blobs.update(large)
+        base = {one.key: one for one in record.base.episodes} if record.base is not None else {}
+        new = {key: episode for key, episode in keyed.items() if episode.key is None or episode.key not in base}
+        scattered = record.base.scattered if record.base is not None and new and not record.replace else {}
+        old = {key: base[key] for key in scattered if key in keyed and key not in new}
+        packs, episodes, blobs = pack(new)
+        # Their payloads are where they were.
+        more, moved, _ = pack(old)
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - nothing secret about it
         return self.write(
             cassette_id,
@@ -151,7 +201,9 @@ class PackedStore(ABC):
                 cap=cap or 0,
                 replace=record.replace,
                 metadata=record.metadata,
-                episodes=tuple(episodes),
+                episodes=tuple(episodes.items()),
+                moved=tuple((key, scattered[key], place) for key, place in moved.items()),
+                packs=packs | more,
                 blobs=blobs,
                 played=tuple(sorted(record.played)),
                 drop=tuple(sorted(one for one in base if one is not None and one not in keyed)) if record.replace else (),
@@ -164,22 +216,35 @@ def _now() -> float:
     return datetime.now(UTC).timestamp()
 
 
-def _index(raw: Raw) -> tuple[dict[str, tuple[Stamps, bytes, list[str]]], dict[str, str], list[str]]:
-    """The episodes by key with the blobs they need, what cannot be read and why, and all blobs."""
-    found, unreadable, wanted = {}, {}, []
+def pack_name(place: bytes) -> str:
+    """The field of the pack that is meant by the first six bytes of a place."""
+    return PACK + place[:6].hex()
+
+
+def without_empty_packs(fields: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The fields but for packs that nothing lies in any more. A field that is not ours to read may mean any of them."""
+    plain = {key: value for key, value in fields.items() if not key.startswith(PACK)}
+    values = [value for key, value in plain.items() if key != META]
+    if any(not value.startswith(bytes([LAYOUT])) for value in values):
+        return dict(fields)
+    meant = {pack_name(value[HEADER:]) for value in values}
+    return plain | {key: value for key, value in fields.items() if key in meant}
+
+
+def _places(raw: Raw) -> tuple[dict[str, tuple[Stamps, bytes]], dict[str, str]]:
+    """How fresh the episodes are and where they lie, by key; and what cannot be read, and why."""
+    places, unreadable = {}, {}
     for key, value in raw.fields.items():
-        if key == META or key.startswith(ASIDE):
+        if key == META or key.startswith((ASIDE, PACK)):
             continue
         try:
             stamps = Stamps.unpack(value)
-            digests = _core.episode_blobs(value[HEADER:])
         except ValueError as error:
             unreadable[key] = str(error)
             continue
         if stamps.keep_until > raw.now:
-            found[key] = (stamps, value[HEADER:], digests)
-            wanted += digests
-    return found, unreadable, wanted
+            places[key] = (stamps, value[HEADER:])
+    return places, unreadable
 
 
 def _metadata(meta: bytes | None) -> dict[str, Any]:
@@ -189,17 +254,48 @@ def _metadata(meta: bytes | None) -> dict[str, Any]:
         return {}
 
 
-# --- an episode in compact form
+# --- episodes in compact form
 
 _BYTES = "\0bytes"
 
+_Given = tuple[bytes, bytes | None, bytes | None]
+Packed = _Given | str
+"""Head, request body and response body; or the SHA-256 of a payload that is lacking."""
 
-def pack(episode: Episode) -> tuple[bytes, dict[str, bytes]]:
-    """The compact form of an episode, and the blobs that it points to by their SHA-256.
+
+def pack(episodes: Mapping[str, Episode]) -> tuple[dict[str, bytes], dict[str, bytes], dict[str, bytes]]:
+    """Packs by the names of their fields, the place of each episode in them, and the blobs that they point to by their SHA-256.
 
     Raises:
         LlmVcrError: for a response with something in it that cannot be written down.
     """
+    packs: dict[str, bytes] = {}
+    places: dict[str, bytes] = {}
+    blobs: dict[str, bytes] = {}
+    for several in _bounded({key: _packed(episode) for key, episode in episodes.items()}):
+        value, large = _core.pack_episodes(list(several.values()))
+        place = bytes.fromhex(_core.sha256_hex(value)[:12])
+        packs[pack_name(place)] = value
+        places |= {key: place + number.to_bytes(2, "big") for number, key in enumerate(several)}
+        blobs.update(large)
+    return packs, places, blobs
+
+
+def _bounded(episodes: dict[str, _Given]) -> Iterator[dict[str, _Given]]:
+    """As many of them at once as go into one pack."""
+    several: dict[str, _Given] = {}
+    size = 0
+    for key, one in episodes.items():
+        size += sum(len(part or b"") for part in one)
+        if several and (size > _ROOM or len(several) == 2**16):
+            yield several
+            several, size = {}, 0
+        several[key] = one
+    if several:
+        yield several
+
+
+def _packed(episode: Episode) -> _Given:
     request, response = episode.request, dict(episode.response)
     body, kind = response.get("body"), 0
     content: bytes | None = None
@@ -215,17 +311,18 @@ def pack(episode: Episode) -> tuple[bytes, dict[str, bytes]]:
         raise LlmVcrError(f"the response has something in it that cannot be stored: {error}") from error
     if read[3] != _lists(response):
         raise LlmVcrError("the response has something in it that cannot be stored: a key that is no text, or a number that is none")
-    value, blobs = _core.pack_episode(text.encode("utf-8", "surrogatepass"), request["body"], content)
-    return value, dict(blobs)
+    return text.encode("utf-8", "surrogatepass"), request["body"], content
 
 
-def unpack(value: bytes, blobs: list[bytes]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Request and response of an episode in compact form.
+def _episode(packed: Packed) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Request and response.
 
     Raises:
-        ValueError: for a damaged one, and for one of a later version.
+        ValueError: where a payload is lacking, or the head is none of ours.
     """
-    head, body, content = _core.unpack_episode(value, blobs)
+    if isinstance(packed, str):
+        raise ValueError(f"its payload {packed[:12]}… is gone, or damaged")
+    head, body, content = packed
     method, uri, headers, response, *kind = json.loads(head.decode("utf-8", "surrogatepass"), object_hook=_untagged)
     if kind and content is not None:
         response["body"]["string"] = content if kind[0] == 1 else content.decode("utf-8", "surrogatepass")

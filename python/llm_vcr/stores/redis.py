@@ -31,7 +31,7 @@ from redis.retry import Retry
 from llm_vcr import _core
 from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.stores.base import MergeResult
-from llm_vcr.stores.packed import LAYOUT, META, Change, PackedStore, Raw
+from llm_vcr.stores.packed import ASIDE, LAYOUT, META, PACK, Change, PackedStore, Raw
 
 PREFIX = "llm-vcr"
 PROJECT = "default"
@@ -236,10 +236,14 @@ class RedisStore(PackedStore):
 
     def capacity(self) -> float | None:
         """See `Store.capacity`: used memory of ``maxmemory``."""
+        used, limit = self.memory()
+        return used / limit if limit else None
+
+    def memory(self) -> tuple[int, int]:
+        """The bytes that the server uses, and may use (``maxmemory``; 0 for no limit)."""
         (info,) = self._run([("INFO", "MEMORY")])
         told = _info(info)
-        limit = int(told.get("maxmemory", "0"))
-        return int(told.get("used_memory", "0")) / limit if limit else None
+        return int(told.get("used_memory", "0")), int(told.get("maxmemory", "0"))
 
     def eviction_policy(self) -> str:
         """What the server forgets when it is full (``maxmemory-policy``); empty where it does not tell."""
@@ -283,16 +287,16 @@ class RedisStore(PackedStore):
             some = ids[start : start + 500]
             asked: list[tuple[Any, ...]] = [("TIME",)]
             for one in some:
-                asked += [("HGET", self._key("cassette", one), META), ("HLEN", self._key("cassette", one))]
+                asked += [("HGET", self._key("cassette", one), META), ("HKEYS", self._key("cassette", one))]
             moment, *told = self._run(asked)
             chosen = []
-            for one, stored, length in zip(some, told[::2], told[1::2], strict=True):
+            for one, stored, fields in zip(some, told[::2], told[1::2], strict=True):
                 meta = _meta(stored)
                 if older_than is not None and int(moment[0]) - meta.get("saved", 0) < older_than:
                     continue
                 if overflowed and not meta.get("refused"):
                     continue
-                chosen.append(Flushed(one, max(0, length - (stored is not None) - meta.get("aside", 0))))
+                chosen.append(Flushed(one, sum(not bytes(name).startswith(_NO_EPISODES) for name in fields)))
             if chosen and not dry_run:
                 self._run([("UNLINK", self._key("cassette", one.cassette_id)) for one in chosen])
             flushed += chosen
@@ -354,6 +358,9 @@ def _in_full(command: tuple[Any, ...]) -> tuple[Any, ...]:
     return ("EVAL", _source(name)[0], *command[2:])
 
 
+_NO_EPISODES = tuple(name.encode() for name in (META, ASIDE, PACK))
+
+
 def _arguments(change: Change) -> list[Any]:
     """As merge.lua takes them."""
     fixed = [
@@ -361,14 +368,15 @@ def _arguments(change: Change) -> list[Any]:
         _seconds(change.keep),
         change.cap,
         int(change.replace),
-        json.dumps(dict(change.metadata)),
+        json.dumps(dict(change.metadata)) if change.metadata else "",
         LAYOUT,
         SETTLED,
     ]
-    counts = [len(change.episodes), len(change.played), len(change.drop), len(change.unreadable)]
-    pairs = [part for key, value in change.episodes for part in (key, value)]
+    counts = [len(one) for one in (change.episodes, change.moved, change.packs, change.played, change.drop, change.unreadable)]
+    rows = (*change.episodes, *change.moved, *change.packs.items())
+    parts = [part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part for row in rows for part in row]
     names = [one.encode("utf-8", "surrogateescape") for one in (*change.played, *change.drop, *change.unreadable)]
-    return [*fixed, *counts, *pairs, *names]
+    return [*fixed, *counts, *parts, *names]
 
 
 def _seconds(span: float) -> int | str:

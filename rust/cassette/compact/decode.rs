@@ -1,12 +1,13 @@
-//! From the compact form back to an episode. Any bytes may come in: what is damaged is told, and never a panic.
+//! From the compact form back to episodes. Any bytes may come in: what is damaged is told, and never a panic.
 
 use base64_simd::{STANDARD, URL_SAFE};
 
-use super::{BASE64, BASE64_URL, BLOB, DIGEST, MAX_LEN, PLAIN, VERSION, pack};
+use super::squeeze::unsqueeze;
+use super::{BASE64, BASE64_URL, BLOB, DIGEST, MAX_LEN, NESTED, PLAIN, VERSION};
 use crate::error::{Error, ErrorKind};
 use crate::sink::sha256;
 
-/// What [`super::encode`] was given.
+/// An episode that [`super::encode`] was given.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decoded {
     /// The caller's own.
@@ -17,38 +18,39 @@ pub struct Decoded {
     pub response: Option<Vec<u8>>,
 }
 
-/// The digests of the payloads that an episode points to.
-pub fn blobs(episode: &[u8]) -> Result<Vec<[u8; DIGEST]>, Error> {
-    Ok(split(episode)?.0.to_vec())
+/// The digests of the payloads that a pack points to.
+pub fn blobs(pack: &[u8]) -> Result<Vec<[u8; DIGEST]>, Error> {
+    Ok(split(pack)?.0.to_vec())
 }
 
-/// The episode in its compact form, with its `stored` blobs in the order of [`blobs`].
-pub fn decode(episode: &[u8], stored: &[&[u8]]) -> Result<Decoded, Error> {
-    let (digests, packed) = split(episode)?;
-    let mut payloads = Vec::with_capacity(digests.len());
-    for (number, digest) in digests.iter().enumerate() {
-        let payload = stored.get(number).and_then(|blob| payload(blob, digest));
-        payloads.push(payload.ok_or(Error::new(ErrorKind::BadBlob, number))?);
+/// The episodes of a pack, with its `stored` blobs in the order of [`blobs`].
+///
+/// An episode whose payload is not there, or is another one, is the number of that payload instead; the others are whole.
+pub fn decode(pack: &[u8], stored: &[Option<&[u8]>]) -> Result<Vec<Result<Decoded, usize>>, Error> {
+    let (digests, packed) = split(pack)?;
+    let payloads: Vec<_> =
+        digests.iter().enumerate().map(|(number, digest)| payload((*stored.get(number)?)?, digest)).collect();
+    let damaged = Error::new(ErrorKind::BadEpisode, pack.len() - packed.len());
+    let unpacked = unsqueeze(packed).ok_or(damaged)?;
+    let mut reader = Reader { bytes: &unpacked, room: 2 * MAX_LEN };
+    let count = reader.number().ok_or(damaged)?;
+    let mut episodes = Vec::new();
+    for _ in 0..count {
+        episodes.push(reader.episode(&payloads).ok_or(damaged)?);
     }
-    let unpacked = pack::unpack(packed).ok_or(Error::new(ErrorKind::BadEpisode, episode.len() - packed.len()))?;
-    let mut reader = Reader { bytes: &unpacked };
-    let damaged = Error::new(ErrorKind::BadEpisode, 0);
-    let head = reader.bytes_with_len().ok_or(damaged)?.to_vec();
-    let request = reader.body(&payloads).ok_or(damaged)?;
-    let response = reader.body(&payloads).ok_or(damaged)?;
-    if reader.bytes.is_empty() { Ok(Decoded { head, request, response }) } else { Err(damaged) }
+    if reader.bytes.is_empty() { Ok(episodes) } else { Err(damaged) }
 }
 
 /// The digests, and what is compressed behind them.
-fn split(episode: &[u8]) -> Result<(&[[u8; DIGEST]], &[u8]), Error> {
+fn split(pack: &[u8]) -> Result<(&[[u8; DIGEST]], &[u8]), Error> {
     let damaged = Error::new(ErrorKind::BadEpisode, 0);
-    let (version, rest) = episode.split_first().ok_or(damaged)?;
+    let (version, rest) = pack.split_first().ok_or(damaged)?;
     match *version {
         VERSION => {}
-        0 => return Err(damaged),
+        0..VERSION => return Err(damaged),
         _ => return Err(Error::new(ErrorKind::NewerEpisode, 0)),
     }
-    let mut reader = Reader { bytes: rest };
+    let mut reader = Reader { bytes: rest, room: 0 };
     let count = reader.number().ok_or(damaged)?;
     let len = count.checked_mul(DIGEST).ok_or(damaged)?;
     let digests = reader.take(len).ok_or(damaged)?;
@@ -59,14 +61,19 @@ fn payload(stored: &[u8], digest: &[u8; DIGEST]) -> Option<Vec<u8>> {
     let (kind, bytes) = stored.split_first()?;
     let payload = match kind {
         0 => bytes.to_vec(),
-        1 => pack::unpack(bytes)?,
+        1 => unsqueeze(bytes)?,
         _ => return None,
     };
     (sha256(&payload) == *digest).then_some(payload)
 }
 
+/// A body, or the number of the payload that it lacks.
+type Body = Result<Option<Vec<u8>>, usize>;
+
 struct Reader<'a> {
     bytes: &'a [u8],
+    /// How many bytes of bodies there may still be: a damaged pack could name the same blob again and again.
+    room: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -97,26 +104,55 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
-    /// A body, or `None` for one that is damaged.
-    #[allow(clippy::option_option, reason = "an episode may well have no body")]
-    fn body(&mut self, payloads: &[Vec<u8>]) -> Option<Option<Vec<u8>>> {
-        let Some(count) = self.number()?.checked_sub(1) else { return Some(None) };
+    /// An episode, or the number of the payload that it lacks; `None` for one that is damaged.
+    fn episode(&mut self, payloads: &[Option<Vec<u8>>]) -> Option<Result<Decoded, usize>> {
+        let head = self.bytes_with_len()?.to_vec();
+        let (request, response) = (self.body(payloads)?, self.body(payloads)?);
+        Some(request.and_then(|request| Ok(Decoded { head, request, response: response? })))
+    }
+
+    fn body(&mut self, payloads: &[Option<Vec<u8>>]) -> Option<Body> {
+        let Some(count) = self.number()?.checked_sub(1) else { return Some(Ok(None)) };
         let mut body = Vec::new();
+        let lacking = self.segments(count, payloads, &mut body, true)?;
+        Some(lacking.map_or(Ok(Some(body)), Err))
+    }
+
+    /// Puts so many segments together; tells the number of a payload that is lacking, if one is.
+    #[allow(clippy::option_option, reason = "the outer one is for what is damaged")]
+    fn segments(
+        &mut self,
+        count: usize,
+        payloads: &[Option<Vec<u8>>],
+        body: &mut Vec<u8>,
+        may_nest: bool,
+    ) -> Option<Option<usize>> {
+        let mut lacking = None;
+        let mut inner = Vec::new();
         for _ in 0..count {
             let kind = self.byte()?;
-            let bytes =
-                if kind & BLOB == 0 { self.bytes_with_len()? } else { payloads.get(self.number()?)?.as_slice() };
-            // A damaged one could name the same blob again and again.
-            if body.len() + bytes.len() > 2 * MAX_LEN {
-                return None;
-            }
-            match kind & !BLOB {
+            let bytes = if kind & BLOB != 0 {
+                let number = self.number()?;
+                let payload = payloads.get(number)?;
+                lacking = lacking.or(payload.is_none().then_some(number));
+                payload.as_deref().unwrap_or_default()
+            } else if kind & NESTED != 0 && may_nest {
+                inner.clear();
+                let within = self.number()?;
+                let inside = self.segments(within, payloads, &mut inner, false)?;
+                lacking = lacking.or(inside);
+                &inner
+            } else {
+                self.bytes_with_len()?
+            };
+            self.room = self.room.checked_sub(bytes.len())?;
+            match kind & !(BLOB | if may_nest { NESTED } else { 0 }) {
                 PLAIN => body.extend_from_slice(bytes),
                 BASE64 => body.extend_from_slice(STANDARD.encode_to_string(bytes).as_bytes()),
                 BASE64_URL => body.extend_from_slice(URL_SAFE.encode_to_string(bytes).as_bytes()),
                 _ => return None,
             }
         }
-        Some(Some(body))
+        Some(lacking)
     }
 }

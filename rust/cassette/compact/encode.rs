@@ -1,15 +1,29 @@
-//! From an episode to its compact form.
+//! From episodes to their compact form.
+
+use std::collections::HashMap;
 
 use super::segment::{Segment, segments};
-use super::{BLOB, MAX_LEN, VERSION, pack};
+use super::squeeze::{squeeze, worth_squeezing};
+use super::{BLOB, DIGEST, MAX_LEN, NESTED, PIECE, VERSION};
 use crate::error::{Error, ErrorKind};
 use crate::sink::sha256;
 
-/// An episode in compact form, and the payloads that it points to.
+/// What is packed.
+#[derive(Clone, Copy, Debug)]
+pub struct Episode<'a> {
+    /// The caller's own.
+    pub head: &'a [u8],
+    /// The request's body.
+    pub request: Option<&'a [u8]>,
+    /// The response's body.
+    pub response: Option<&'a [u8]>,
+}
+
+/// Episodes in compact form, and the payloads that they point to.
 pub struct Encoded {
     /// What [`super::decode`] takes.
-    pub episode: Vec<u8>,
-    /// In the order in which the episode names them.
+    pub pack: Vec<u8>,
+    /// In the order in which the pack names them.
     pub blobs: Vec<Blob>,
 }
 
@@ -21,64 +35,101 @@ pub struct Blob {
     pub stored: Vec<u8>,
 }
 
-/// The compact form of an episode: its `head`, and its bodies where it has any.
+/// The compact form of `episodes`.
 ///
 /// The error is [`ErrorKind::TooLarge`], for more than a gigabyte.
-pub fn encode(head: &[u8], request: Option<&[u8]>, response: Option<&[u8]>) -> Result<Encoded, Error> {
-    let total = head.len() + request.map_or(0, <[u8]>::len) + response.map_or(0, <[u8]>::len);
+pub fn encode(episodes: &[Episode<'_>]) -> Result<Encoded, Error> {
+    let total = episodes
+        .iter()
+        .map(|one| one.head.len() + one.request.map_or(0, <[u8]>::len) + one.response.map_or(0, <[u8]>::len))
+        .sum();
     let too_large = Error::new(ErrorKind::TooLarge, total);
     if total > MAX_LEN {
         return Err(too_large);
     }
-    let mut blobs = Vec::new();
-    let mut payload = Vec::with_capacity(head.len() + 64);
-    put_bytes(&mut payload, head);
-    for body in [request, response] {
-        put_body(&mut payload, body, &mut blobs).ok_or(too_large)?;
-    }
-    let mut episode = vec![VERSION];
-    put_number(&mut episode, blobs.len());
-    for blob in &blobs {
-        episode.extend_from_slice(&blob.digest);
-    }
-    episode.append(&mut pack::pack(&payload).ok_or(too_large)?);
-    Ok(Encoded { episode, blobs })
-}
-
-fn put_body(out: &mut Vec<u8>, body: Option<&[u8]>, blobs: &mut Vec<Blob>) -> Option<()> {
-    let Some(body) = body else {
-        put_number(out, 0);
-        return Some(());
-    };
-    let segments = segments(body);
-    put_number(out, segments.len() + 1);
-    for segment in segments {
-        if segment.is_payload() {
-            out.push(segment.kind | BLOB);
-            put_number(out, blob(&segment, blobs)?);
-        } else {
-            out.push(segment.kind);
-            put_bytes(out, &segment.bytes);
+    let mut blobs = Blobs::default();
+    let mut payload = Vec::new();
+    put_number(&mut payload, episodes.len());
+    for episode in episodes {
+        put_bytes(&mut payload, episode.head);
+        for body in [episode.request, episode.response] {
+            put_body(&mut payload, body, &mut blobs);
         }
     }
-    Some(())
+    let mut pack = vec![VERSION];
+    put_number(&mut pack, blobs.found.len());
+    for blob in &blobs.found {
+        pack.extend_from_slice(&blob.digest);
+    }
+    pack.append(&mut squeeze(&payload).ok_or(too_large)?);
+    Ok(Encoded { pack, blobs: blobs.found })
 }
 
-/// The number of the segment's blob.
-fn blob(segment: &Segment<'_>, blobs: &mut Vec<Blob>) -> Option<usize> {
-    let digest = sha256(&segment.bytes);
-    if let Some(known) = blobs.iter().position(|one| one.digest == digest) {
-        return Some(known);
+fn put_body(out: &mut Vec<u8>, body: Option<&[u8]>, blobs: &mut Blobs) {
+    let Some(body) = body else {
+        put_number(out, 0);
+        return;
+    };
+    let (count, mut pieces) = put_segments(&segments(body), blobs);
+    put_number(out, count + 1);
+    out.append(&mut pieces);
+}
+
+/// How many there are, a payload in pieces counting as several, and the segments.
+fn put_segments(segments: &[Segment<'_>], blobs: &mut Blobs) -> (usize, Vec<u8>) {
+    let mut count = 0;
+    let mut pieces = Vec::new();
+    for segment in segments {
+        let numbers = if segment.is_payload() { blobs.numbers(segment) } else { Vec::new() };
+        count += numbers.len().max(1);
+        for number in &numbers {
+            pieces.push(segment.kind | BLOB);
+            put_number(&mut pieces, *number);
+        }
+        if !segment.inner.is_empty() {
+            let (within, mut inner) = put_segments(&segment.inner, blobs);
+            pieces.push(segment.kind | NESTED);
+            put_number(&mut pieces, within);
+            pieces.append(&mut inner);
+        } else if numbers.is_empty() {
+            pieces.push(segment.kind);
+            put_bytes(&mut pieces, &segment.bytes);
+        }
     }
-    let packed = pack::pack(&segment.bytes)?;
-    // What is compressed already is kept as it is: reading it back is then a copy.
-    let pays = packed.len() < segment.bytes.len() / 20 * 19;
-    let (kind, bytes) = if pays { (1, packed.as_slice()) } else { (0, segment.bytes.as_ref()) };
-    let mut stored = Vec::with_capacity(bytes.len() + 1);
-    stored.push(kind);
-    stored.extend_from_slice(bytes);
-    blobs.push(Blob { digest, stored });
-    Some(blobs.len() - 1)
+    (count, pieces)
+}
+
+/// The payloads met so far.
+#[derive(Default)]
+struct Blobs {
+    found: Vec<Blob>,
+    known: HashMap<[u8; DIGEST], usize>,
+}
+
+impl Blobs {
+    /// The numbers of the segment's blobs: one, or several for a long one that cannot be made smaller.
+    fn numbers(&mut self, segment: &Segment<'_>) -> Vec<usize> {
+        let bytes = &segment.bytes[..];
+        let digest = sha256(bytes);
+        if let Some(number) = self.known.get(&digest) {
+            return vec![*number];
+        }
+        match worth_squeezing(bytes) {
+            Some(packed) => vec![self.add(digest, 1, &packed)],
+            None if bytes.len() <= PIECE => vec![self.add(digest, 0, bytes)],
+            None => bytes.chunks(PIECE).map(|piece| self.add(sha256(piece), 0, piece)).collect(),
+        }
+    }
+
+    fn add(&mut self, digest: [u8; DIGEST], kind: u8, bytes: &[u8]) -> usize {
+        *self.known.entry(digest).or_insert_with(|| {
+            let mut stored = Vec::with_capacity(bytes.len() + 1);
+            stored.push(kind);
+            stored.extend_from_slice(bytes);
+            self.found.push(Blob { digest, stored });
+            self.found.len() - 1
+        })
+    }
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {

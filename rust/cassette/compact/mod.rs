@@ -1,35 +1,41 @@
-//! Episodes in the compact form of stores: what they are made of, in front of zstd, with large payloads beside them.
+//! Episodes in the compact form of stores: those that are saved together in one pack, behind zstd, with large payloads beside it.
 //!
 //! ```text
-//! episode  = version, number of blobs, their digests (32 bytes each), zstd(payload)
-//! payload  = head, request body, response body
+//! pack     = version, number of blobs, their digests (32 bytes each), zstd(payload)
+//! payload  = number of episodes, episodes
+//! episode  = head, request body, response body
 //! body     = 0 | number of segments + 1, segments
-//! segment  = kind, length, bytes (or the blob's number)
+//! segment  = kind, length, bytes | kind, the blob's number | kind, number of segments, segments
 //! blob     = 0, bytes | 1, zstd(bytes)
 //! ```
 //!
-//! Numbers are LEB128. The head is text that only the caller understands. Base64 is kept as the bytes it stands for, only where encoding them
-//! again gives the same text, so that nothing is lost; from [`MIN_BLOB`] bytes on those, and binary bodies and parts, and text
-//! from [`MIN_TEXT_BLOB`] bytes on, become blobs that are addressed by their SHA-256 and shared by all episodes.
+//! Numbers are LEB128. The head is text that only the caller understands. The episodes of a cassette have most of their headers and half of
+//! their prompts in common, so a pack is half the size of its episodes one by one. Base64 is kept as the bytes it stands for, only where
+//! encoding them again gives the same text, so that nothing is lost; from [`MIN_BLOB`] bytes on those, and binary bodies and parts, and text
+//! from [`MIN_TEXT_BLOB`] bytes on, become blobs that are addressed by their SHA-256 and shared by all cassettes.
 
 mod decode;
 mod encode;
-mod pack;
 mod segment;
+mod squeeze;
 
 pub use decode::{Decoded, blobs, decode};
-pub use encode::{Blob, Encoded, encode};
+pub use encode::{Blob, Encoded, Episode, encode};
 
-/// The version of the form that is written. All versions up to it are read.
-pub const VERSION: u8 = 1;
+/// The version of the form that is written, and the only one that is read: version 1 was never released.
+pub const VERSION: u8 = 2;
 
 /// Payloads from this many bytes on are stored on their own. A blob of its own costs a store some 200 bytes.
-pub const MIN_BLOB: usize = 2048;
+pub const MIN_BLOB: usize = 8192;
 
 /// The same for text.
 pub const MIN_TEXT_BLOB: usize = 32 * 1024;
 
-/// No episode is larger than this; a number beyond it is a damaged one.
+/// Noise beyond this many bytes is kept in pieces. What a server allocates for one large value is rounded up by a tenth on average, and
+/// jemalloc gives a megabyte for a megabyte: this, and the few bytes around it. Divisible by three, as base64 is.
+pub const PIECE: usize = (1 << 20) - 16 - ((1 << 20) - 16) % 3;
+
+/// No pack is larger than this; a number beyond it is a damaged one.
 const MAX_LEN: usize = 1 << 30;
 
 const DIGEST: usize = 32;
@@ -38,4 +44,6 @@ const DIGEST: usize = 32;
 const PLAIN: u8 = 0;
 const BASE64: u8 = 1;
 const BASE64_URL: u8 = 2;
+// Where the bytes are, if they do not follow: in a blob, or in segments (a multipart that was sent, or kept, as base64).
 const BLOB: u8 = 4;
+const NESTED: u8 = 8;

@@ -1,12 +1,15 @@
 //! A body cut into what is kept as it stands and what is kept as the bytes it encodes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use base64_simd::{Base64, STANDARD, URL_SAFE};
 use memchr::memmem;
 
 use super::{BASE64, BASE64_URL, MIN_BLOB, MIN_TEXT_BLOB, PLAIN};
-use crate::multipart::FIXED_BOUNDARY;
+
+/// Of a boundary (RFC 2046, section 5.1.1).
+const MAX_BOUNDARY: usize = 70;
 
 /// Runs of base64 below this length are left as they are. Every run twice as long has a whole window of it, so only windows are looked at.
 const WINDOW: usize = 256;
@@ -15,19 +18,34 @@ const WINDOW: usize = 256;
 pub(super) struct Segment<'a> {
     /// [`PLAIN`], or which base64 the bytes stood there in.
     pub(super) kind: u8,
-    pub(super) bytes: std::borrow::Cow<'a, [u8]>,
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// The bytes cut again, where they are a multipart: its files are then the same blobs as elsewhere.
+    pub(super) inner: Vec<Segment<'static>>,
 }
 
 impl<'a> Segment<'a> {
     fn plain(bytes: &'a [u8]) -> Self {
-        Self { kind: PLAIN, bytes: bytes.into() }
+        Self { kind: PLAIN, bytes: bytes.into(), inner: Vec::new() }
+    }
+
+    fn encoded(kind: u8, bytes: Vec<u8>) -> Self {
+        let cut: Vec<Segment<'static>> = match parts(&bytes).len() {
+            1 => Vec::new(),
+            _ => parts(&bytes)
+                .into_iter()
+                .map(|part| Segment { bytes: part.to_vec().into(), ..Segment::plain(b"") })
+                .collect(),
+        };
+        Self { kind, bytes: bytes.into(), inner: cut }
     }
 
     /// Whether it is kept on its own. For short text zstd does better with all of it at once; a long one may well be a page that another
     /// test fetches too.
     pub(super) fn is_payload(&self) -> bool {
         let long = self.bytes.len() >= MIN_TEXT_BLOB;
-        long || self.bytes.len() >= MIN_BLOB && (self.kind != PLAIN || std::str::from_utf8(&self.bytes).is_err())
+        self.inner.is_empty()
+            && (long
+                || self.bytes.len() >= MIN_BLOB && (self.kind != PLAIN || std::str::from_utf8(&self.bytes).is_err()))
     }
 }
 
@@ -47,17 +65,17 @@ pub(super) fn segments(body: &[u8]) -> Vec<Segment<'_>> {
     found
 }
 
-/// The payloads of a multipart with the fixed boundary, and what stands between them; any other body whole. Cutting a body loses nothing
-/// wherever it is cut, so nothing is parsed here.
+/// The payloads of a multipart, and what stands between them; any other body whole. Its boundary is what its first line says: the type is not
+/// at hand, and cutting a body loses nothing wherever it is cut.
 fn parts(body: &[u8]) -> Vec<&[u8]> {
-    let delimiter = format!("--{FIXED_BOUNDARY}");
-    if !body.starts_with(delimiter.as_bytes()) {
+    let first = memmem::find(body, b"\r\n").map_or(&[][..], |end| &body[..end]);
+    if !first.starts_with(b"--") || first.len() > 2 + MAX_BOUNDARY {
         return vec![body];
     }
-    let delimiter = format!("\r\n{delimiter}");
+    let delimiter = [b"\r\n", first].concat();
     let mut found = Vec::new();
     let mut at = 0;
-    for end in memmem::find_iter(body, delimiter.as_bytes()).chain([body.len()]) {
+    for end in memmem::find_iter(body, &delimiter).chain([body.len()]) {
         let whole = &body[at..end];
         let head = memmem::find(whole, b"\r\n\r\n").map_or(0, |blank| blank + 4);
         found.extend([&whole[..head], &whole[head..]].into_iter().filter(|piece| !piece.is_empty()));
@@ -81,7 +99,7 @@ fn text<'a>(body: &'a [u8], found: &mut Vec<Segment<'a>>) {
                 found.push(Segment::plain(&body[done..range.start]));
             }
             done = range.end;
-            found.push(Segment { kind, bytes: bytes.into() });
+            found.push(Segment::encoded(kind, bytes));
         }
     }
     if done < body.len() {

@@ -91,21 +91,22 @@ def test_explain_a_miss_by_the_nearest_episode(place: Place, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "cause"),
+    ("change", "cause", "path"),
     [
-        ({"method": "GET"}, "method"),
-        ({"uri": "https://api.openai.com/v2/chat/completions"}, "path"),
-        ({"uri": "https://eu.api.openai.com/v1/chat/completions"}, "host"),
+        ({"method": "GET"}, "method", None),
+        ({"uri": "https://api.openai.com/v2/chat/completions"}, "url", "path"),
+        ({"uri": "https://eu.api.openai.com/v1/chat/completions"}, "url", "host"),
     ],
 )
-def test_explain_a_miss_by_address(place: Place, tmp_path: Path, change: dict[str, str], cause: str) -> None:
+def test_explain_a_miss_by_address(place: Place, tmp_path: Path, change: dict[str, str], cause: str, path: str | None) -> None:
     whole = {
         "method": "POST",
         "uri": "https://api.openai.com/v1/chat/completions",
         "body": {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]},
     }
     assert place.json("explain", HELLO, request(tmp_path, whole))["hit"]
-    assert place.json("explain", HELLO, request(tmp_path, whole | change), status=1)["cause"] == cause
+    told = place.json("explain", HELLO, request(tmp_path, whole | change), status=1)
+    assert (told["cause"], told["path"]) == (cause, path)
 
 
 def test_explain_a_miss_by_credential(place: Place, tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from llm_vcr.stores import open_store
 from llm_vcr.stores import redis as redis_store
-from llm_vcr.stores.packed import HEADER, Stamps
 from llm_vcr.stores.redis import RedisStore
 
 from tests.python.plugin.conftest import Run, Suite
+from tests.python.stores import conftest
 from tests.redis_server import RedisServer
 
 DOCS = Path(__file__).parents[3] / "docs" / "guide" / "store.md"
@@ -43,20 +43,16 @@ def store(suite: Suite, server: RedisServer) -> RedisStore:
     return found
 
 
-def age(suite: Suite, server: RedisServer, hours: float) -> None:
+def age(server: RedisServer, hours: float) -> None:
     """Let everything be recorded so long ago."""
     client = server.client()
     for key in client.keys("llm-vcr:cassette:*"):
-        for field, value in client.hgetall(key).items():
-            if field != b"meta":
-                stamps = Stamps.unpack(value)
-                older = [one - int(hours * 3600) for one in (stamps.fresh_until, stamps.keep_until, stamps.played)]
-                client.hset(key, field, Stamps(*older, stamps.order).pack() + value[HEADER:])
+        conftest.age(client, key, hours * 3600)
 
 
 def episodes(server: RedisServer) -> int:
     client = server.client()
-    return sum(field != b"meta" for key in client.keys("llm-vcr:cassette:*") for field in client.hkeys(key))
+    return sum(conftest.is_episode(field) for key in client.keys("llm-vcr:cassette:*") for field in client.hkeys(key))
 
 
 def test_recorded_once_and_replayed(shared: Suite, server: RedisServer) -> None:
@@ -77,7 +73,7 @@ def test_on_ci_a_shared_store_records_too(shared: Suite, server: RedisServer, mo
 
 def test_a_stale_answer_is_recorded_anew(shared: Suite, server: RedisServer) -> None:
     shared.run()
-    age(shared, server, 30)
+    age(server, 30)
     again = shared.run().passed(1)
     assert (again.words(), again.live) == ({"test_it": "MISS:RECORDED"}, 1)
     assert shared.run().words() == {"test_it": "HIT"}
@@ -86,11 +82,11 @@ def test_a_stale_answer_is_recorded_anew(shared: Suite, server: RedisServer) -> 
 
 def test_a_stale_answer_can_be_served(shared: Suite, server: RedisServer) -> None:
     shared.run()
-    age(shared, server, 30)
+    age(server, 30)
     for options in (["--llm-vcr-stale=serve"], ["--record-mode=none"]):
         again = shared.run(*options).passed(1)
         assert (again.words(), again.live) == ({"test_it": "HIT:STALE"}, 0)
-    age(shared, server, 8 * 24)
+    age(server, 8 * 24)
     assert shared.run("--llm-vcr-stale=serve").words() == {"test_it": "MISS:RECORDED"}, "Redis has forgotten it by then"
 
 
@@ -100,7 +96,7 @@ def test_a_marker_says_how_long_an_answer_is_fresh(shared: Suite, server: RedisS
     shared.run().passed(1)
     (key,) = server.client().keys("llm-vcr:cassette:*")
     assert server.client().ttl(key) == (-1 if seconds is None else pytest.approx(7 * seconds, abs=60))
-    age(shared, server, 24 * 365 if seconds is None else 0.5 * seconds / 3600)
+    age(server, 24 * 365 if seconds is None else 0.5 * seconds / 3600)
     assert shared.run().words() == {"test_it": "HIT"}
 
 
@@ -171,14 +167,14 @@ def _full(server: RedisServer) -> None:
 def _damage(server: RedisServer) -> None:
     client = server.client()
     (key,) = client.keys("llm-vcr:cassette:*")
-    (field,) = (one for one in client.hkeys(key) if one != b"meta")
-    client.hset(key, field, client.hget(key, field)[:40])
+    (field,) = filter(conftest.is_episode, client.hkeys(key))
+    client.hset(key, field, client.hget(key, field)[:20])
 
 
 def _newer(server: RedisServer) -> None:
     client = server.client()
     (key,) = client.keys("llm-vcr:cassette:*")
-    (field,) = (one for one in client.hkeys(key) if one != b"meta")
+    (field,) = filter(conftest.is_episode, client.hkeys(key))
     client.hset(key, field, b"\x63" + client.hget(key, field)[1:])
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from llm_vcr.stores.base import CassetteRecord, Episode
+from llm_vcr.stores.packed import HEADER, Stamps
 from llm_vcr.stores.redis import RedisStore
+from redis import Redis
 
 from tests.redis_server import RedisServer
 
@@ -54,3 +56,17 @@ def record(*numbers: int, **more: Any) -> CassetteRecord:
 
 def answers(found: CassetteRecord | None) -> list[bytes]:
     return [one.response["body"]["string"] for one in found.episodes] if found is not None else []
+
+
+def is_episode(field: bytes) -> bool:
+    """Whether a field of a cassette in Redis is an episode's."""
+    return field != b"meta" and not field.startswith((b"aside:", b"pack:"))
+
+
+def age(client: Redis, key: str | bytes, seconds: float) -> None:
+    """Let all episodes of a cassette be recorded so long ago."""
+    for field, value in client.hgetall(key).items():
+        if is_episode(field):
+            stamps = Stamps.unpack(value)
+            older = Stamps(*(one - int(seconds) for one in (stamps.fresh_until, stamps.keep_until, stamps.played)), stamps.order)
+            client.hset(key, field, older.pack() + value[HEADER:])

@@ -159,7 +159,7 @@ def test_damage_is_told_with_its_key(own: RedisServer) -> None:
     store = made(own)
     store.merge(ID, record(1, 2), ttl=HOUR, keep=HOUR)
     (first, *_) = record(1, 2).keyed()
-    store._client.hset(store.key(ID), first, store._client.hget(store.key(ID), first)[:50])
+    store._client.hset(store.key(ID), first, store._client.hget(store.key(ID), first)[:20])
     persister = Persister(store)
     with pytest.warns(StoreWarning, match=f"llm-vcr:cassette:p/{ID}, field {first}: .*kept aside"):
         assert len(persister.load_cassette(ID)[0]) == 1

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from llm_vcr import ConfigError, StoreUnavailableError, config, open_store
 from llm_vcr.stores.base import CassetteRecord, Episode, MergeResult, Store
-from llm_vcr.stores.packed import HEADER, Stamps
+from llm_vcr.stores.packed import HEADER, LAYOUT, MANY, Stamps
 from llm_vcr.stores.redis import RedisStore
 
+from tests.python.stores import conftest
 from tests.python.stores.conftest import answers, episode, record
 from tests.redis_server import RedisServer
 
@@ -28,14 +29,19 @@ def merge(store: Store, what: CassetteRecord, cassette_id: str = ID, *, ttl: flo
     return store.merge(cassette_id, what, ttl=ttl, keep=7 * ttl, cap=cap)
 
 
-def age(store: RedisStore, seconds: float, cassette_id: str = ID) -> None:
-    """Let all episodes of a cassette be recorded so long ago."""
-    client, key = store._client, store.key(cassette_id)
-    for field, value in client.hgetall(key).items():
-        if field != b"meta" and not field.startswith(b"aside:"):
-            stamps = Stamps.unpack(value)
-            older = Stamps(*(one - int(seconds) for one in (stamps.fresh_until, stamps.keep_until, stamps.played)), stamps.order)
-            client.hset(key, field, older.pack() + value[HEADER:])
+def age(store: RedisStore, seconds: float) -> None:
+    """Let all episodes of the cassette be recorded so long ago."""
+    conftest.age(store._client, store.key(ID), seconds)
+
+
+def places(store: RedisStore) -> dict[bytes, bytes]:
+    """Where each episode of the cassette lies."""
+    fields = store._client.hgetall(store.key(ID))
+    return {field: value[HEADER:] for field, value in fields.items() if conftest.is_episode(field)}
+
+
+def packs(store: RedisStore) -> set[bytes]:
+    return {field for field in store._client.hkeys(store.key(ID)) if field.startswith(b"pack:")}
 
 
 def test_what_is_stored_comes_back_in_recorded_order(store: RedisStore) -> None:
@@ -137,7 +143,7 @@ def test_ttl_has_jitter_and_keep_is_when_redis_forgets(store: RedisStore) -> Non
     spread = set()
     for number in range(20):
         merge(store, record(1), f"c{number}")
-        (value,) = (value for field, value in store._client.hgetall(store.key(f"c{number}")).items() if field != b"meta")
+        (value,) = (value for field, value in store._client.hgetall(store.key(f"c{number}")).items() if conftest.is_episode(field))
         spread.add(Stamps.unpack(value).fresh_until - int(time.time()))
         assert 7 * HOUR - 10 <= store._client.ttl(store.key(f"c{number}")) <= 7.01 * HOUR
     assert min(spread) >= 0.9 * HOUR - 5
@@ -189,7 +195,7 @@ def test_a_payload_that_is_gone_costs_its_episode_only(store: RedisStore) -> Non
     assert answers(store.load(ID)) == [b'{"answer": 2}', b"new"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "newer layout", "newer episode", "text"])
+@pytest.mark.parametrize("damage", ["cut", "newer layout", "older layout", "text", "of no pack", "beyond its pack"])
 def test_what_cannot_be_read_is_kept_aside_and_never_destroyed(store: RedisStore, damage: str) -> None:
     merge(store, record(1, 2))
     found = store.load(ID)
@@ -199,10 +205,11 @@ def test_what_cannot_be_read_is_kept_aside_and_never_destroyed(store: RedisStore
     whole = store._client.hget(store.key(ID), field)
     damaged = {
         "cut": whole[:-9],
-        "flipped": whole[:-20] + bytes([whole[-20] ^ 0xFF]) + whole[-19:],
         "newer layout": b"\x09" + whole[1:],
-        "newer episode": whole[:HEADER] + b"\x09" + whole[HEADER + 1 :],
+        "older layout": b"\x01" + whole[1:],
         "text": b"a text of somebody else's, long enough",
+        "of no pack": whole[:HEADER] + b"nopack\0\0",
+        "beyond its pack": whole[:-2] + b"\x01\0",
     }[damage]
     store._client.hset(store.key(ID), field, damaged)
     seen = store.load(ID)
@@ -214,6 +221,67 @@ def test_what_cannot_be_read_is_kept_aside_and_never_destroyed(store: RedisStore
     assert sorted(answers(store.load(ID))) == [b"new", b'{"answer": 2}']
     assert damaged in store._client.hvals(store.key(ID))
     assert merge(store, CassetteRecord((episode(3),))).kept == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "newer", "gone"])
+def test_a_damaged_pack_is_kept_aside_with_all_that_lies_in_it(store: RedisStore, damage: str) -> None:
+    merge(store, record(1, 2))
+    (pack,) = packs(store)
+    whole = store._client.hget(store.key(ID), pack)
+    damaged = {"cut": whole[:-9], "flipped": whole[:-20] + bytes([whole[-20] ^ 0xFF]) + whole[-19:], "newer": b"\x09" + whole[1:]}.get(
+        damage
+    )
+    if damaged is None:
+        store._client.hdel(store.key(ID), pack)
+    else:
+        store._client.hset(store.key(ID), pack, damaged)
+    merge(store, record(3))
+    seen = store.load(ID)
+    assert answers(seen) == [b'{"answer": 3}']
+    assert seen is not None
+    assert set(seen.unreadable) == set(record(1, 2).keyed())
+    merge(store, CassetteRecord((*seen.episodes, episode(1, answer=b"new"), episode(2)), base=seen))
+    assert sorted(answers(store.load(ID))) == [b"new", b'{"answer": 2}', b'{"answer": 3}']
+    assert store._client.hget(store.key(ID), pack) == damaged
+
+
+def test_a_pack_goes_with_the_last_episode_in_it(store: RedisStore) -> None:
+    merge(store, record(1, 2, 3))
+    (first,) = packs(store)
+    age(store, 2 * HOUR)
+    merge(store, CassetteRecord((episode(1, answer=b"new"), episode(2, answer=b"new")), base=store.load(ID)))
+    assert len(packs(store)) == 2
+    found = store.load(ID)
+    assert found is not None
+    assert sorted(answers(found)) == [b"new", b"new", b'{"answer": 3}']
+    # Two thirds of the first pack are of no use any more: with the next save the third one leaves it, as old as it is.
+    merge(store, CassetteRecord((*found.episodes, episode(4)), base=found))
+    assert len(packs(store)) == 3
+    assert first not in packs(store)
+    again = store.load(ID)
+    assert again is not None
+    assert sorted(answers(again)) == [b"new", b"new", b'{"answer": 3}', b'{"answer": 4}']
+    assert [one.is_stale() for one in again.episodes if one.response["body"]["string"] == b'{"answer": 3}'] == [True]
+
+
+def test_many_packs_become_one(store: RedisStore) -> None:
+    for number in range(30):
+        base = store.load(ID)
+        merge(store, CassetteRecord((*(base.episodes if base is not None else ()), episode(number)), base=base))
+        assert len(packs(store)) <= MANY + 1
+    assert answers(store.load(ID)) == [b'{"answer": %d}' % number for number in range(30)]
+
+
+def test_what_somebody_else_has_replaced_is_not_moved(store: RedisStore) -> None:
+    merge(store, record(1, 2, 3))
+    age(store, 2 * HOUR)
+    merge(store, CassetteRecord((episode(1), episode(2))))
+    ours = store.load(ID)
+    assert ours is not None
+    assert len(ours.scattered) == 1
+    merge(store, CassetteRecord((episode(3, answer=b"theirs"),)))
+    merge(store, CassetteRecord((*ours.episodes, episode(4)), base=ours))
+    assert sorted(answers(store.load(ID))) == [b"theirs", b'{"answer": 1}', b'{"answer": 2}', b'{"answer": 4}']
 
 
 def test_damaged_meta_is_no_reason_to_lose_anything(store: RedisStore) -> None:
@@ -331,7 +399,7 @@ def test_one_round_trip_to_load_and_one_to_save(store: RedisStore) -> None:
     store._pipeline = lambda commands: (trips.append(len(commands)), once(commands))[1]
     merge(store, record(1))
     trips.clear()
-    merge(store, CassetteRecord((episode(2, answer=os.urandom(5000)), episode(3, answer=os.urandom(5000)))))
+    merge(store, CassetteRecord((episode(2, answer=os.urandom(9000)), episode(3, answer=os.urandom(9000)))))
     assert trips == [3]
     trips.clear()
     store.load("another")
@@ -422,5 +490,5 @@ def test_the_project_is_what_pyproject_says(tmp_path: Path, server: RedisServer)
 
 def test_stamps_are_what_the_script_reads(store: RedisStore) -> None:
     stamps = Stamps(1, 2, 3, 4)
-    assert struct.unpack(">BxxxxBxxxxBxxxxBI", stamps.pack()) == (1, 1, 2, 3, 4)
-    assert Stamps.unpack(stamps.pack() + b"x") == stamps
+    assert struct.unpack(">BxxxxBxxxxBxxxxBI", stamps.pack()) == (LAYOUT, 1, 2, 3, 4)
+    assert Stamps.unpack(stamps.pack() + b"a place.") == stamps

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from llm_vcr import codec
-from llm_vcr.cli import rescue
-from llm_vcr.cli.foreign.found import Found
+from llm_vcr.foreign import rescue
+from llm_vcr.foreign.found import Found
 
 
 def is_one(tree: Mapping[str, Any]) -> bool:

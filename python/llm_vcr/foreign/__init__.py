@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from llm_vcr.cli.foreign import cassetter, llm_mock, pytest_llm_vcr, vcrpy
-from llm_vcr.cli.foreign.found import Found
 from llm_vcr.errors import CassetteFileError
+from llm_vcr.foreign import cassetter, llm_mock, pytest_llm_vcr, vcrpy
+from llm_vcr.foreign.found import Found
 
 
 class Format(NamedTuple):
@@ -36,7 +36,7 @@ def read(data: bytes, path: str) -> tuple[str, Found]:
     Raises:
         CassetteFileError: where the file is of none of the formats, or broken.
     """
-    from llm_vcr.cli.rescue import Loader
+    from llm_vcr.foreign.rescue import Loader
 
     try:
         text = data.decode("utf-8-sig")

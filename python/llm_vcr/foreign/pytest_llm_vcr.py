@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llm_vcr.cli.foreign.found import Found, as_json, episode
+from llm_vcr.foreign.found import Found, as_json, episode
 
 _LOST = "[REDACTED]"
 

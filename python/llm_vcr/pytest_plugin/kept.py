@@ -1,0 +1,68 @@
+"""Which cassettes the tests of a run have, which of their episodes no test plays any more, and which cassettes no test has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llm_vcr.cassette import Cassette
+
+_PREFIX = 10
+"""So many digits of a fingerprint are told, as ``llm-vcr show`` has them."""
+
+
+def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[str, Any]]:
+    """The cassettes of a test after its end: ``id``, number of ``episodes``, ``bytes``, ``recorded_at``, and those ``unplayed``.
+
+    ``bytes`` are those of the file, and in a shared store those of the bodies. A test that did not pass tells nothing of what it would
+    have played.
+    """
+    from llm_vcr.persister import Persister
+    from llm_vcr.stores.file import FileStore
+
+    for one in cassettes:
+        persister, base = one._persister, one._base
+        if not isinstance(persister, Persister) or (base is None and not one.saved):
+            continue
+        cassette_id = persister.cassette_id(one._path)
+        own = [request for request, _ in one.data if not getattr(request, "borrowed", False)]
+        episodes = len(own) if one.saved or base is None else len(base.episodes)
+        size = None
+        if isinstance(persister.store, FileStore):
+            try:
+                size = persister.store.path(cassette_id).stat().st_size
+            except OSError:
+                continue
+        moment = datetime.now(UTC) if one.saved or base is None else base.recorded_at
+        yield {
+            "id": cassette_id,
+            "episodes": episodes,
+            "bytes": _bodies(one) if size is None else size,
+            "recorded_at": None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds"),
+            "unplayed": [_short(key) for key in one.unplayed()] if passed else [],
+            "told": passed,
+        }
+
+
+def _bodies(cassette: Cassette) -> int:
+    from llm_vcr.content import body
+
+    return sum(len(request._body or b"") + len(body(response)) for request, response in cassette.data if not request.unsupported)
+
+
+def _short(key: str) -> str:
+    print_, _, ordinal = key.partition(":")
+    return f"{print_[:_PREFIX]}:{ordinal}" if ordinal != "0" else print_[:_PREFIX]
+
+
+def unused(tests: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, list[str]]:
+    """The episodes of each cassette that none of its tests played, from the `facts` of all tests; of several tests, what none played."""
+    found: dict[str, list[str] | None] = {}
+    for cassettes in tests:
+        for one in cassettes:
+            before = found.get(one["id"], one["unplayed"])
+            # One test that failed might have played them all.
+            found[one["id"]] = [key for key in before if key in one["unplayed"]] if one["told"] and before is not None else None
+    return {cassette_id: keys for cassette_id, keys in sorted(found.items()) if keys}

@@ -1,0 +1,126 @@
+"""Which test owns which cassette, and whether a run has seen all tests, without which nobody can tell what is an orphan."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_vcr.pytest_plugin.naming import names
+
+if TYPE_CHECKING:
+    import pytest
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A test, and the cassettes that are its own."""
+
+    nodeid: str
+    cassettes: tuple[str, ...]
+    """Ids without suffix; only the last component where ``anywhere``."""
+    anywhere: bool
+    """The folder is made by a fixture of the user's, so only the name is known."""
+
+    def owns(self, cassette_id: str) -> bool:
+        """Whether a cassette is this test's."""
+        stem = without_suffix(cassette_id)
+        return any(stem == one or (self.anywhere and stem.rpartition("/")[2] == one) for one in self.cassettes)
+
+
+def owner(item: pytest.Function) -> Owner:
+    """A collected test as the owner of its cassettes."""
+    extra = [str(one) for mark in item.iter_markers("vcr") for one in mark.args]
+    own = [_without_known_suffix(name) for name in (*names(item), *extra) if name]
+    definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
+    if bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording"):
+        return Owner(item.nodeid, tuple(name.rpartition("/")[2] for name in own), anywhere=True)
+    folder = _folder(item.path, item.config.rootpath)
+    return Owner(item.nodeid, tuple(f"{folder}/{name}" for name in own), anywhere=False)
+
+
+@functools.lru_cache(maxsize=256)
+def _folder(module: Path, root: Path) -> str:
+    return Path(os.path.relpath(module.parent / "cassettes" / module.stem, root)).as_posix()
+
+
+def without_suffix(cassette_id: str) -> str:
+    """The id without the suffix of its file."""
+    return cassette_id.rpartition(".")[0]
+
+
+def _without_known_suffix(name: str) -> str:
+    return name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".json")
+
+
+class Collected:
+    """What a run has collected, and whether that is everything there is."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Nothing is left out so far, unless the command line says so."""
+        source, where = config.args_source, pytest_config_args(config)
+        named = source is where.ARGS or (source is where.INVOCATION_DIR and config.invocation_params.dir != config.rootpath)
+        self.is_asked_for = not named
+        """The run was asked for all tests."""
+        self._left_out = named or any(config.getoption(option, None) for option in ("ignore", "ignore_glob", "lf", "collectonly"))
+        self._items: Sequence[pytest.Item] = ()
+        self._count = 0
+
+    def begin(self, items: Sequence[pytest.Item]) -> None:
+        """Note what was found, before anybody takes something out of it."""
+        self._items, self._count = items, len(items)
+
+    def leave_out(self) -> None:
+        """Something was left out: deselected, or not collected for an error."""
+        self._left_out = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether this is everything."""
+        return not self._left_out and len(self._items) == self._count
+
+    def owned(self) -> dict[str, list[str]]:
+        """The ids, without suffix, that belong to the tests; and where only the ``names`` of cassettes are known, those."""
+        import pytest
+
+        everyone = [owner(item) for item in self._items if isinstance(item, pytest.Function)]
+        return {
+            "ids": sorted({one for each in everyone if not each.anywhere for one in each.cassettes}),
+            "names": sorted({one for each in everyone if each.anywhere for one in each.cassettes}),
+        }
+
+
+def pytest_config_args(config: pytest.Config) -> Any:
+    """Pytest's names for where its arguments came from."""
+    return type(config).ArgsSource
+
+
+def orphans(root: Path, owned: dict[str, list[str]], opened: Collection[str]) -> list[str]:
+    """The cassette files below ``root`` that no test has: neither ``owned`` by name, nor ``opened`` in this run.
+
+    Looked for where the tests have their cassettes: a folder ``cassettes`` beside them, and the folders of those that were opened.
+    """
+    from llm_vcr.stores.file import FileStore
+
+    ids, known_names = set(owned["ids"]), set(owned["names"])
+    folders = {one.rpartition("/cassettes/")[0] + "/cassettes" if "/cassettes/" in one else "cassettes" for one in ids}
+    folders |= {one.rpartition("/")[0] for one in opened if not os.path.isabs(one)}
+    found = set()
+    for folder in _topmost(folders):
+        if (root / folder).is_dir():
+            found |= {f"{folder}/{one}" for one in FileStore(root / folder).scan()}
+    return sorted(
+        one for one in found - set(opened) if (stem := without_suffix(one)) not in ids and stem.rpartition("/")[2] not in known_names
+    )
+
+
+def _topmost(folders: Iterable[str]) -> list[str]:
+    """Those that lie in none of the others."""
+    chosen: list[str] = []
+    for folder in sorted(folders):
+        if not any(folder == one or folder.startswith(f"{one}/") for one in chosen):
+            chosen.append(folder)
+    return chosen

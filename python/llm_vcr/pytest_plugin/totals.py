@@ -1,0 +1,143 @@
+"""Where the reports of all tests come together: in the controller under xdist, else in the one process there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llm_vcr.config import Settings
+from llm_vcr.pytest_plugin import overview
+from llm_vcr.pytest_plugin.gate import warnings, why_failed
+from llm_vcr.pytest_plugin.health import ask
+from llm_vcr.pytest_plugin.owners import Collected
+from llm_vcr.pytest_plugin.summary import Summary
+from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
+
+if TYPE_CHECKING:
+    from llm_vcr.pytest_plugin.budget import Budget
+    from llm_vcr.pytest_plugin.report import Report
+    from llm_vcr.pytest_plugin.spending import Bill
+
+
+class Totals:
+    """Gathers what the tests came to, decides whether the run fails for it, and tells it."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, budget: Budget, report: Report | None) -> None:
+        """Gather under ``settings``."""
+        self._config = config
+        self._settings = settings
+        self._budget = budget
+        self._report = report
+        self._is_worker = hasattr(config, "workerinput")
+        self.collected = Collected(config)
+        self.summary = Summary(project=settings.project or config.rootpath.name)
+        self.failures: list[str] = []
+
+    # --- what is collected
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Before anybody takes some of them out."""
+        self.collected.begin(items)
+
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """What is left out may have cassettes."""
+        if any(True for _ in items):
+            self.collected.leave_out()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be imported has tests that nobody knows."""
+        if report.failed:
+            self.collected.leave_out()
+
+    # --- workers
+
+    def told_by_worker(self) -> dict[str, Any]:
+        """What a worker of xdist tells its controller; one of them tells for all whose cassettes are whose."""
+        first = self._config.workerinput["workerid"] == "gw0"  # type: ignore[attr-defined]  # xdist's
+        complete = self.collected.complete
+        return {"complete": complete, "owned": self.collected.owned() if first and complete else None}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take it."""
+        told = getattr(node, "workeroutput", {}).get("llm_vcr_collected", {"complete": False, "owned": None})
+        if not told["complete"]:
+            self.collected.leave_out()
+        self.summary.owned = told["owned"] or self.summary.owned
+
+    # --- the tests
+
+    # Before JUnit's: what a test cost stands in its properties, and is known only here.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a phase of a test, and price its calls when it is over."""
+        if self._is_worker:
+            return
+        self.summary.note(report)
+        if report.when != "teardown":
+            return
+        told = dict(report.user_properties).get(PROPERTY)
+        if not isinstance(told, str):
+            return
+        verdict = Verdict.parse(told)
+        bill = self.summary.add(report.nodeid, verdict)
+        others = [one for one in report.user_properties if one[0] != PROPERTY]
+        report.user_properties = [*others, *_properties(verdict, bill)]
+
+    # --- the end
+
+    def decide(self, session: pytest.Session, hints: Iterable[str], failures: Iterable[str] = ()) -> None:
+        """Add to the ``failures`` found before, and fail the run for them if nothing else has; ``hints`` are for who wrote the settings."""
+        self.summary.hints += [*hints, *warnings(self._budget)]
+        if not (session.shouldstop or session.shouldfail) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self.summary.complete = self.collected.complete
+        if self.summary.complete and self.summary.owned is None and not _has_workers(self._config):
+            self.summary.owned = self.collected.owned()
+        self.failures = [*failures, *why_failed(self._settings, self.summary, self._budget)]
+        if self.failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @property
+    def _worth_telling(self) -> bool:
+        return self.summary.worth_telling or bool(self.failures)
+
+    # Last: others may still change the exit status.
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the report."""
+        if self._is_worker or not (self._worth_telling or self.summary.hints):
+            return
+        self.summary.store = ask(self._settings, self._config.rootpath).data()
+        self._data = self.summary.data(self._config.rootpath, int(session.exitstatus), self.failures)
+        if self._report is not None and self._worth_telling:
+            self._report.merge(self._data, self.summary.tests())
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show it."""
+        if (data := getattr(self, "_data", None)) is not None:
+            overview.show(terminalreporter, data, self.summary.verdicts, verbose=self._config.getoption("llm_vcr_verbose"))
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    return "xdist" in sys.modules and bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
+
+
+def _properties(verdict: Verdict, bill: Bill) -> list[tuple[str, object]]:
+    """What a report carries: everything as one JSON, and beside it what people read in JUnit XML."""
+    totals = bill.totals()
+    whole = replace(verdict, used=(), spent=totals["spent"], avoided=totals["avoided"], unknown_calls=totals["unknown_calls"])
+    plain: dict[str, object] = {
+        "verdict": verdict.verdict,
+        "live": verdict.paid,
+        "replayed": verdict.played + verdict.repeated,
+        "refused": verdict.stopped,
+        "spent_usd": f"{totals['spent']:.6f}",
+        "avoided_usd": f"{totals['avoided']:.6f}",
+        "unknown_price_calls": totals["unknown_calls"],
+    }
+    return [(PROPERTY, whole.dump()), *((f"{PROPERTY}_{name}", value) for name, value in plain.items())]
