@@ -21,7 +21,7 @@ from vcr.persisters.filesystem import CassetteDecodeError, CassetteNotFoundError
 from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
-from llm_vcr import patches
+from llm_vcr import leaks
 from llm_vcr.index import Index
 from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
@@ -101,7 +101,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def load(cls, **arguments: Any) -> Cassette:
         """See `vcr.cassette.Cassette.load`."""
         made: Cassette = super().load(**arguments)
-        patches.narrow(made)
         if made.policy.on_open is not None:
             made.policy.on_open(made)
         return made
@@ -258,6 +257,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         why = None
         if self.write_protected:
             why = f"record mode {self.record_mode.value} records nothing"
+        elif isinstance(self._persister, Persister) and self._persister.lost:
+            why = self._persister.lost
         elif self.policy.spending is not None:
             why = self.policy.spending.reserve(prepared)
         if why is None:
@@ -421,9 +422,20 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             _show(response, played)
             stored = filters.keep_request(prepared)
             self.counts.shrunk += (stored is not prepared) + shrunk
+            self._look_for_secrets(stored, kept)
             self.data.append((stored, kept))
             self.counts.recorded += 1
             self.dirty = True
+
+    def _look_for_secrets(self, stored: Request, kept: Any) -> None:
+        """Look now, while a provider is waited for anyway: what holds none needs no look when it is saved.
+
+        Where a filter of the user's comes after ours, only what is saved can tell.
+        """
+        body = (kept.get("body") or {}).get("string")
+        theirs = self._filters_requests or self._filters_responses or self._before_save_interaction
+        if not theirs and isinstance(body, bytes) and leaks.is_clean(body):
+            stored.clean_answer = body
 
     def replayed(self) -> Iterator[tuple[Request, dict[str, Any], int]]:
         """The episodes that were played, and how often each."""

@@ -51,7 +51,7 @@ class Filters:
             ours.headers[KEY_HEADER] = role
         ours.method = text(ours.method).upper()
         ours.uri = _core.redact_uri(ours.uri)
-        for name, values in _clean_values({name: [value] for name, value in ours.headers.items()}).items():
+        for name, values in clean_values({name: [value] for name, value in ours.headers.items()}).items():
             ours.headers[name] = values[0]
         if ours.unsupported is None and ours._body:
             self._clean_body(ours)
@@ -96,7 +96,7 @@ class Filters:
         """The answer as it is stored: `as_played`, without secrets, its media as a small file (told beside it)."""
         shrunk = False
         kept = self.as_played(response)
-        kept["headers"] = headers = {**kept["headers"], **_clean_values(kept["headers"])}
+        kept["headers"] = headers = {**kept["headers"], **clean_values(kept["headers"])}
         body = kept.get("body") or {}
         data = body.get("string")
         if isinstance(data, str):
@@ -172,7 +172,7 @@ def _set_header(request: Request, name: str, value: str) -> None:
 _URI_HEADERS = ("location", "content-location", "referer")
 
 
-def _clean_values(headers: Mapping[str, Any]) -> dict[str, Any]:
+def clean_values(headers: Mapping[str, Any]) -> dict[str, Any]:
     """The headers whose values hold a secret, without it; mostly none."""
     flat = {name: [values] if isinstance(values, str | bytes) else values for name, values in headers.items()}
     # One look at all of them, because there is nearly never anything to be found.

@@ -15,7 +15,7 @@ import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
 from vcr.errors import CannotOverwriteExistingCassetteException
 
-from llm_vcr import config, mends
+from llm_vcr import config, mends, patches
 from llm_vcr.cassette import Cassette
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
@@ -43,6 +43,7 @@ INTERNALS = {
     "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
+    "vcr.patch:CassettePatcherBuilder": ("build",),
     "vcr.stubs": ("Request", "CannotOverwriteExistingCassetteException"),
     "vcr.stubs.httpx_stubs": ("VcrRequest", "CannotOverwriteExistingCassetteException"),
 }
@@ -54,6 +55,7 @@ class RefusedCall(CannotOverwriteExistingCassetteException):  # type: ignore[mis
 
     def __init__(self, *args: Any, cassette: Cassette, failed_request: Any) -> None:
         """Say what ``cassette`` has instead of ``failed_request``."""
+        cassette = patches.actual(cassette)
         super().__init__(*args, cassette=cassette, failed_request=cassette.as_stored(failed_request))
 
 
@@ -297,8 +299,8 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
-            with mends.applied():
-                yield from super()._patch_generator(cassette)
+            with mends.applied() as mended, patches.applied(cassette, mended):
+                yield cassette
         finally:
             cassette.close()
 

@@ -2,23 +2,34 @@
 
 It is given ``data=`` and ``json=`` alike as they were passed, so a form and a JSON object of the same members look the same; and a form
 is empty once it was sent. Here aiohttp's own classes make the form or the JSON first, so that what is recorded is what is sent.
+
+What is answered from a cassette is used up as if it had been sent: a file that aiohttp reads to its end is at its end on replay, too, and
+the next call sends as little of it. Where a redirect asks for the body again (307, 308), the second request is recorded with it.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import io
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, cast
 
 CLIENTS = ("aiohttp",)
 NEEDS = (
     "vcr.stubs.aiohttp_stubs:vcr_request",
+    "vcr.stubs.aiohttp_stubs:record_response",
+    "vcr.stubs.aiohttp_stubs:record_responses",
+    "vcr.stubs.aiohttp_stubs:_serialize_headers",
     "vcr.stubs.aiohttp_stubs:MockClientResponse.json",
     "vcr.stubs.aiohttp_stubs:MockClientResponse.text",
     "aiohttp:FormData",
     "aiohttp:JsonPayload",
 )
+
+_sent: ContextVar[list[bool]] = ContextVar("llm_vcr_sent")
+"""Not empty once the call that is being made has gone to aiohttp itself."""
 
 
 def patches() -> Iterator[tuple[object, str, object]]:
@@ -27,13 +38,19 @@ def patches() -> Iterator[tuple[object, str, object]]:
     from vcr.stubs import aiohttp_stubs
 
     yield aiohttp_stubs, "vcr_request", functools.partial(_making_bodies, aiohttp_stubs.vcr_request)
+    yield aiohttp_stubs, "record_responses", _record_responses
     # vcrpy's own read every text as UTF-8, whatever the response says.
     yield aiohttp_stubs.MockClientResponse, "text", ClientResponse.text
     yield aiohttp_stubs.MockClientResponse, "json", ClientResponse.json
 
 
 def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any) -> Callable[..., Any]:
-    inner = factory(cassette, real_request)
+    @functools.wraps(real_request)
+    async def sending(*arguments: Any, **keywords: Any) -> Any:
+        _sent.get([]).append(True)
+        return await real_request(*arguments, **keywords)
+
+    inner = factory(cassette, sending)
 
     @functools.wraps(real_request)
     async def request(session: Any, method: str, url: Any, **keywords: Any) -> Any:
@@ -45,9 +62,62 @@ def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any
             from aiohttp import FormData
 
             keywords["data"] = FormData(cast("Any", data))
-        return await inner(session, method, url, **keywords)
+        sent: list[bool] = []
+        before = _sent.set(sent)
+        try:
+            response = await inner(session, method, url, **keywords)
+        finally:
+            _sent.reset(before)
+        if not sent:
+            await _use_up(keywords.get("data"))
+        return response
 
     return request
+
+
+class _Nowhere:
+    """Takes what a payload writes, and forgets it."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Forget it."""
+
+
+async def _use_up(data: object) -> None:
+    """Do to a body what aiohttp does to one that it sends: a form is emptied, a file read to its end and closed."""
+    from aiohttp import FormData, Payload
+    from aiohttp.payload import get_payload
+
+    if isinstance(data, FormData):
+        data = data()
+    elif isinstance(data, io.IOBase):
+        data = get_payload(data)
+    if isinstance(data, Payload):
+        await data.write(cast("Any", _Nowhere()))
+        if hasattr(data, "close"):  # since aiohttp 3.12
+            await data.close()
+
+
+async def _record_responses(cassette: Any, vcr_request: Any, response: Any) -> None:
+    """As vcrpy's, but a request that a redirect asked for again has the same body: by aiohttp's own rules, those of browsers."""
+    from vcr.stubs import aiohttp_stubs
+
+    if not response.history:
+        await aiohttp_stubs.record_response(cassette, vcr_request, response)
+        return
+    body, content_type, before = vcr_request.body, getattr(vcr_request, "content_type", None), None
+    for hop in (*response.history, response):
+        if before is not None and (before.status == 303 or (before.status in (301, 302) and before.method == "POST")):
+            body = None
+        before = hop
+        headers = aiohttp_stubs._serialize_headers(hop.request_info.headers)
+        if content_type is not None:
+            # The form was read under a boundary of its own, not under the one that was sent.
+            headers = {
+                **{name: values for name, values in headers.items() if name.lower() != "content-type"},
+                "Content-Type": [content_type],
+            }
+        request = aiohttp_stubs.Request(hop.request_info.method, str(hop.request_info.url), body, headers)
+        await aiohttp_stubs.record_response(cassette, request, hop)
 
 
 def _is_form(data: object) -> bool:

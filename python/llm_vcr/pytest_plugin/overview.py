@@ -97,8 +97,8 @@ def _causes(terminal: pytest.TerminalReporter, causes: Sequence[Mapping[str, Any
 def _asides(data: Mapping[str, Any]) -> Iterator[str]:
     """What is worth a line, and no warning."""
     if masked := data["masked_values"]:
-        told = [f"{_many(one['count'], one['what'])}" + (f" at `{one['path']}`" if one["path"] else "") for one in masked]
-        yield f"masked to match: {_some(told, 4)} (such as {masked[0]['example_test']})"
+        told = [one["what"] + (f" at `{one['path']}`" if one["path"] else "") + f" ({one['count']})" for one in masked]
+        yield f"masked to match: {_some(told, 4)}, such as in {masked[0]['example_test']}"
     if exchanges := data["credential_exchanges"]:
         yield f"credentials: {_many(sum(exchanges.values()), 'exchange')}, live and not recorded ({_some(sorted(exchanges), 4)})"
     if data["media_shrunk"]:

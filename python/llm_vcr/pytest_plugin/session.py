@@ -24,6 +24,7 @@ from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
 from llm_vcr.pytest_plugin.origins import Origins
+from llm_vcr.pytest_plugin.outage import Outage
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
 from llm_vcr.pytest_plugin.totals import Totals
@@ -55,6 +56,7 @@ class Session:
         """What outlives a test, and is undone at the end in reverse order."""
         self._keys = SuppliedKeys()
         self._boundary = PinnedBoundary()
+        self._outage = Outage()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
@@ -114,7 +116,7 @@ class Session:
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
         except StoreUnavailableError as error:
-            # A worker that ended here would be a crash to its controller, which looks for itself; each of its tests fails before it calls.
+            # A worker that ended here would be a crash to its controller, which looks for itself; its first test ends the run.
             if self._settings.outage == "fail" and self._workerinput is None:
                 pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
         return store
@@ -260,6 +262,7 @@ class Session:
             root=self._config.rootpath,
             # pytest-recording's persister: the arguments of the marker are cassettes to play from.
             extra_paths=getattr(vcr.persister, "extra_paths", ()),
+            on_lost=self._outage.note,
         )
         return Policy(
             settings,
@@ -323,6 +326,7 @@ class Session:
             self._attempt = None
             attempt.left_behind = self._guard.take_left()
             self._tell(attempt)
+            self._outage.end(item.session)
 
     def _why_disabled(self, attempt: Attempt) -> str | None:
         """Why a test that could have a cassette has none, or ``None``."""

@@ -20,7 +20,9 @@ CAUSES = {
     "random_float": ["1 test misses because of number", "metadata.score", "llm_vcr_ignore"],
     "module_client": ["live call: while tests were collected: 127.0.0.1 from conftest.py:", "seen at httpx.HTTPTransport, refused"],
     "consumed_file": ["1 test misses because of "],
-    "unpatched_transport": ["live call: test_unpatched_transport.py::test_leak: 127.0.0.1 from test_unpatched_transport.py:14 in test_leak"],
+    "unpatched_transport": [
+        "live call: test_unpatched_transport.py::test_leak: 127.0.0.1 from test_unpatched_transport.py:14 in test_leak"
+    ],
     "opted_out": ["live call: test_opted_out.py::test_leak: 127.0.0.1 from conftest.py:", "observes prompt-cache warm-up"],
     "background_thread": ["live call: after test_background_thread.py::test_leak was over: 127.0.0.1 from conftest.py:"],
     "kept_alive": ["live call: test_kept_alive.py::test_leak: 127.0.0.1 from conftest.py:", "seen at httpx.HTTPTransport, refused"],

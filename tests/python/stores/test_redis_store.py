@@ -228,9 +228,8 @@ def test_a_damaged_pack_is_kept_aside_with_all_that_lies_in_it(store: RedisStore
     merge(store, record(1, 2))
     (pack,) = packs(store)
     whole = store._client.hget(store.key(ID), pack)
-    damaged = {"cut": whole[:-9], "flipped": whole[:-20] + bytes([whole[-20] ^ 0xFF]) + whole[-19:], "newer": b"\x09" + whole[1:]}.get(
-        damage
-    )
+    flipped = whole[:-20] + bytes([whole[-20] ^ 0xFF]) + whole[-19:]
+    damaged = {"cut": whole[:-9], "flipped": flipped, "newer": b"\x09" + whole[1:]}.get(damage)
     if damaged is None:
         store._client.hdel(store.key(ID), pack)
     else:
