@@ -6,7 +6,7 @@ from conftest import URL
 from openai import OpenAI
 
 
-def answer(request):
+def answer(_request):
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "warm"}}
     return httpx.Response(200, json={"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib
 import io
 import sys
 import urllib.request
