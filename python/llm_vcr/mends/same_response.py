@@ -8,10 +8,9 @@ urllib3 go on with that very object, while those for httpx and aiohttp are mende
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import importlib.util
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from llm_vcr.mends.events import aiohttp_content
@@ -24,7 +23,6 @@ NEEDS = (
 )
 _AIOHTTP = (
     "vcr.stubs.aiohttp_stubs:record_response",
-    "vcr.stubs.aiohttp_stubs:record_responses",
     "vcr.stubs.aiohttp_stubs:_serialize_headers",
     "vcr.stubs.aiohttp_stubs:_deserialize_headers",
     "vcr.stubs.aiohttp_stubs:MockStream",
@@ -41,7 +39,6 @@ def patches() -> Iterator[tuple[object, str, object]]:
     if importlib.util.find_spec("aiohttp") is not None and not missing(_AIOHTTP):
         aiohttp_stubs = importlib.import_module("vcr.stubs.aiohttp_stubs")
         yield aiohttp_stubs, "record_response", _record_aiohttp
-        yield aiohttp_stubs, "record_responses", functools.partial(_record_chain, aiohttp_stubs.record_responses)
 
 
 def _record_httpx(cassette: Any, request: Any, real: Any, content: bytes) -> None:
@@ -55,12 +52,6 @@ def _record_httpx(cassette: Any, request: Any, real: Any, content: bytes) -> Non
     library = importlib.import_module(type(real).__module__.partition(".")[0])
     replayed = httpx_stubs._deserialize_response(response, library)
     real.headers, real.stream, real.extensions = replayed.headers, replayed.stream, replayed.extensions
-
-
-async def _record_chain(record: Callable[..., Awaitable[None]], cassette: Any, request: Any, real: Any) -> None:
-    """Count what aiohttp does below vcrpy: it follows redirects itself, and vcrpy asks the cassette about the first call only."""
-    cassette.count_live(len(real.history))
-    await record(cassette, request, real)
 
 
 async def _record_aiohttp(cassette: Any, request: Any, real: Any) -> None:
