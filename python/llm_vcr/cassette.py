@@ -138,7 +138,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
             response = (self._before_record_response(copy.copy(kept[1])) or kept[1]) if self._filters_responses else kept[1]
-            self.data.append((self._filtered(stored) or stored, response))
+            self.data.append((self._filtered(stored) or stored, _with_body(response)))
         self._loaded_count = len(self.data)
         return left_out
 
@@ -524,6 +524,12 @@ class _Turn:
     index: int
     again: bool
     masked: bool
+
+
+def _with_body(response: dict[str, Any]) -> dict[str, Any]:
+    """An answer that every client can play: vcrpy's aiohttp records a redirect without a body, and its other clients look for one."""
+    body = response.get("body")
+    return {**response, "body": {**body, "string": b""}} if isinstance(body, dict) and "string" not in body else response
 
 
 def _show(live: dict[str, Any], played: dict[str, Any]) -> None:
