@@ -82,7 +82,12 @@ class Persister:
 
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
-        absolute = Path(os.path.abspath(self.root / Path(path)))
+        name = os.path.abspath(os.path.join(self.root, path))
+        below = os.path.join(os.path.abspath(self.root), "")
+        if name.startswith(below) and self.settings.format != "json":
+            # Nearly every one, several times a test, and a `Path` is dear.
+            return name[len(below) :].replace(os.sep, "/")
+        absolute = Path(name)
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
             # vcrpy and pytest-recording name cassettes by their serializer, which is YAML's.
             absolute = absolute.with_suffix(".json")
