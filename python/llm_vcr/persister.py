@@ -245,8 +245,11 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
 
 
 def _episode(request: Any, response: Any) -> Episode:
-    body = read_body(request.body).data if request.body is not None else None
-    headers = {name: [value] for name, value in request.headers.items()}
+    known = isinstance(request, Request) and request.unsupported is None
+    body = request._body if known else read_body(request.body).data if request.body is not None else None
+    # One look at what vcrpy's headers keep, instead of one for each name.
+    store = getattr(request.headers, "_store", None)
+    headers = {name: [value] for name, value in (store.values() if isinstance(store, dict) else request.headers.items())}
     return Episode(
         {"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response, key=getattr(request, "key", None)
     )
