@@ -29,7 +29,7 @@ def _ours(store: str = "file") -> Use:
     import llm_vcr
 
     made = {
-        (mode, media): llm_vcr.VCR(record_mode=mode, media=media, store=store, ignore_localhost=False)
+        (mode, media): llm_vcr.VCR(record_mode=mode, media=media, store=store, max_episodes=10_000, ignore_localhost=False)
         for mode in ("none", "all")
         for media in ("keep", "shrink")
     }
