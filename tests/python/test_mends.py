@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import pickle
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -260,3 +261,28 @@ def test_no_bytes_of_an_aws_stream_are_lost(body: bytes) -> None:
 @pytest.mark.parametrize("content_type", [None, "", "application/json", "text/plain"])
 def test_other_bodies_stay_in_one_piece(content_type: str | None) -> None:
     assert events.pieces(b"data: 1\n\n", content_type) is None
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda one: one.__name__)
+def test_a_stream_is_the_same_in_one_piece_and_in_events(library: Any) -> None:
+    body = b"data: 1\n\nevent: a\ndata: 2\n\ndata: 3"
+    stored = {"status": {"code": 200, "message": "OK"}, "headers": {"content-type": ["text/event-stream"]}, "body": {"string": body}}
+
+    def played() -> Any:
+        return events._httpx_response(httpx_stubs._deserialize_response, stored, library)
+
+    assert [*played().iter_raw()] == [*played().iter_bytes()] == [b"data: 1\n\n", b"event: a\ndata: 2\n\n", b"data: 3"]
+    whole = played()
+    assert (whole.read(), whole.num_bytes_downloaded, whole.is_closed) == (body, len(body), True)
+    assert [*whole.iter_bytes()] == [body], "as httpx does with what was read"
+
+    async def read() -> tuple[bytes, list[bytes]]:
+        return await played().aread(), [event async for event in played().aiter_raw()]
+
+    assert asyncio.run(read()) == (body, [b"data: 1\n\n", b"event: a\ndata: 2\n\n", b"data: 3"])
+    again = pickle.loads(pickle.dumps(whole))
+    assert (type(again), again.content) == (library.Response, body)
+    with library.Client(transport=library.MockTransport(lambda _: played())) as client:
+        assert client.get("https://h/").content == body
+        with client.stream("GET", "https://h/") as streamed:
+            assert next(streamed.iter_raw()) == b"data: 1\n\n"
