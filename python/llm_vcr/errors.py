@@ -85,3 +85,7 @@ class NotSavedWarning(LlmVcrWarning):
 
 class StoreWarning(LlmVcrWarning):
     """The shared store cannot be reached, or something in it cannot be read: calls go live that it might have answered."""
+
+
+class SecretWarning(LlmVcrWarning):
+    """A secret was about to be stored: the message says where it stood and of what kind it is, never what it is."""

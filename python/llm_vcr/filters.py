@@ -15,7 +15,7 @@ from llm_vcr import _core
 from llm_vcr.config import MEDIA_MIN, Settings
 from llm_vcr.content import status_code
 from llm_vcr.encoding import decoded
-from llm_vcr.hosts import is_provider
+from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text
 from llm_vcr.vcr_request import Request
@@ -51,7 +51,7 @@ class Filters:
             ours.headers[KEY_HEADER] = role
         ours.method = text(ours.method).upper()
         ours.uri = _core.redact_uri(ours.uri)
-        for name, values in _clean_values({name: [value] for name, value in ours.headers.items()}).items():
+        for name, values in clean_values({name: [value] for name, value in ours.headers.items()}).items():
             ours.headers[name] = values[0]
         if ours.unsupported is None and ours._body:
             self._clean_body(ours)
@@ -96,7 +96,7 @@ class Filters:
         """The answer as it is stored: `as_played`, without secrets, its media as a small file (told beside it)."""
         shrunk = False
         kept = self.as_played(response)
-        kept["headers"] = headers = {**kept["headers"], **_clean_values(kept["headers"])}
+        kept["headers"] = headers = {**kept["headers"], **clean_values(kept["headers"])}
         body = kept.get("body") or {}
         data = body.get("string")
         if isinstance(data, str):
@@ -116,6 +116,10 @@ class Filters:
     def is_provider(self, request: Any) -> bool:
         """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
         return is_provider(request.host or "", self.settings.provider_hosts)
+
+    def is_credential(self, request: Any) -> bool:
+        """Whether a request exchanges credentials: such a one is in no cassette."""
+        return is_credential(request.host or "", self.settings.credential_hosts)
 
     # --- vcrpy's hooks
 
@@ -168,7 +172,7 @@ def _set_header(request: Request, name: str, value: str) -> None:
 _URI_HEADERS = ("location", "content-location", "referer")
 
 
-def _clean_values(headers: Mapping[str, Any]) -> dict[str, Any]:
+def clean_values(headers: Mapping[str, Any]) -> dict[str, Any]:
     """The headers whose values hold a secret, without it; mostly none."""
     flat = {name: [values] if isinstance(values, str | bytes) else values for name, values in headers.items()}
     # One look at all of them, because there is nearly never anything to be found.

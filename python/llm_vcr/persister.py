@@ -7,15 +7,17 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from vcr.persisters.filesystem import CassetteNotFoundError
 
 from llm_vcr.config import Settings
-from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, StoreUnavailableError, StoreWarning
+from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, SecretWarning, StoreUnavailableError, StoreWarning
+from llm_vcr.hosts import is_provider
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
@@ -50,8 +52,12 @@ class Persister:
         root: str | os.PathLike[str] | None = None,
         extra_paths: Sequence[str] = (),
         settings: Settings | None = None,
+        on_lost: Callable[[str], None] | None = None,
     ) -> None:
-        """Persist in ``store`` (by default the files) under ``settings``; a ``ttl`` wins over theirs, and over the store's own."""
+        """Persist in ``store`` (by default the files) under ``settings``; a ``ttl`` wins over theirs, and over the store's own.
+
+        ``on_lost`` is told when the store is out of reach and ``llm_vcr_on_outage`` is ``fail``.
+        """
         self.root = Path(root) if root is not None else Path.cwd()
         self.store: Store = store if store is not None else FileStore(self.root)
         self.settings = settings or Settings()
@@ -64,6 +70,9 @@ class Persister:
         """What could not be read, or is still to be merged, one sentence each."""
         self.overflow = False
         """Something was not stored for want of room."""
+        self.lost = ""
+        """Why no call may be made any more: the store is out of reach, and ``llm_vcr_on_outage`` is ``fail``."""
+        self._on_lost = on_lost
         self._loaded: dict[str, CassetteRecord] = {}
         self._leases = Leases.of(self.store)
 
@@ -73,7 +82,12 @@ class Persister:
 
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
-        absolute = Path(os.path.abspath(self.root / Path(path)))
+        name = os.path.abspath(os.path.join(self.root, path))
+        below = os.path.join(os.path.abspath(self.root), "")
+        if name.startswith(below) and self.settings.format != "json":
+            # Nearly every one, several times a test, and a `Path` is dear.
+            return name[len(below) :].replace(os.sep, "/")
+        absolute = Path(name)
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
             # vcrpy and pytest-recording name cassettes by their serializer, which is YAML's.
             absolute = absolute.with_suffix(".json")
@@ -115,7 +129,8 @@ class Persister:
         try:
             record = store.load(cassette_id)
         except StoreUnavailableError as error:
-            if self.settings.outage == "fail":
+            self._lose(error)
+            if self.lost:
                 raise
             self._tell(f"{error}; calls go live", StoreWarning, self.problems)
             return None
@@ -126,6 +141,12 @@ class Persister:
             self._tell(f"{name}, field {key}: {why}; it is passed over, and kept aside", StoreWarning, self.problems)
         return record
 
+    def _lose(self, error: StoreUnavailableError) -> None:
+        if self.settings.outage == "fail":
+            self.lost = f"{error} (llm_vcr_on_outage = fail)"
+            if self._on_lost is not None:
+                self._on_lost(self.lost)
+
     def note_played(self, path: str, keys: frozenset[str]) -> None:
         """Tell a shared store which episodes were played: at the cap, what no run plays is dropped first."""
         note = getattr(self.store, "played", None)
@@ -134,11 +155,13 @@ class Persister:
 
     def flight(self, path: str) -> Flight | None:
         """The one recording of the cassette at ``path`` among all processes; ``None`` where the store is not shared."""
-        return self._leases.flight(self.cassette_id(path), self.settings.wait) if self._leases is not None else None
+        return self._leases.flight(self.cassette_id(path), self.settings.wait, self._lose) if self._leases is not None else None
 
     def reload(self, path: str, before: CassetteRecord | None) -> tuple[CassetteRecord | None, list[tuple[Request, Any]]]:
         """The cassette at ``path`` as it is now, and the episodes that others have stored since it was loaded as ``before``."""
-        record = self._load(self.store, self.cassette_id(path))
+        record = None
+        with contextlib.suppress(StoreUnavailableError):  # then no call is made
+            record = self._load(self.store, self.cassette_id(path))
         if record is None:
             return before, []
         known = {one.key: one.fresh_until for one in before.episodes} if before is not None else {}
@@ -165,8 +188,9 @@ class Persister:
 
     def _save(self, path: str, cassette_dict: dict[str, Any], serializer: Serializer | None) -> None:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
-        episodes = tuple(_episode(request, response) for request, response in pairs if not getattr(request, "borrowed", False))
         cassette_id = self.cassette_id(path)
+        ours = [(request, response) for request, response in pairs if not getattr(request, "borrowed", False)]
+        episodes = tuple(self._safe(cassette_id, number, *one) for number, one in enumerate(ours, 1))
         base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id)
         record = CassetteRecord(
             episodes,
@@ -187,6 +211,21 @@ class Persister:
             )
             self.overflow = True
             self._tell(told, NotSavedWarning, self.failures)
+
+    def _safe(self, cassette_id: str, number: int, request: Any, response: Any) -> Episode:
+        """An interaction as it is stored, and a warning of each secret that the filters have not caught."""
+        episode = _episode(request, response)
+        body = (response.get("body") or {}).get("string")
+        # What was stored before is not changed by the way; `llm-vcr scan` and `normalize` are for that.
+        if getattr(request, "stored", False) or (isinstance(body, bytes) and getattr(request, "clean_answer", None) is body):
+            return episode
+        from llm_vcr import leaks
+
+        host = urlsplit(str(request.uri)).hostname or ""
+        safe, taken, left = leaks.cleaned(episode, said_by_model=is_provider(host, self.settings.provider_hosts))
+        for one, done in [(one, "taken out") for one in taken] + [(one, "left, as a model may have said it") for one in left]:
+            self._tell(f"{cassette_id}, episode {number}: a secret ({one.kind}) in {one.place} was {done}", SecretWarning, self.problems)
+        return safe
 
     def _store(self, serializer: Serializer | None) -> Store:
         from vcr.serializers import yamlserializer

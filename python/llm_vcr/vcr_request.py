@@ -77,6 +77,8 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     """Why the body could not be read. Such a request matches nothing and is not stored."""
     consumed = False
     """The body is a file that was at its end."""
+    clean_answer: bytes | None = None
+    """The body of its answer, where the request and its answer are known to hold no secret."""
     content_type: str | None = None
     """The type the client will announce, where it is not in the headers yet."""
 

@@ -31,7 +31,7 @@ PROMISED = {
 
 CLASSES = {
     *("CassetteFileError", "ConfigError", "ConsumedBodyWarning", "LiveCallRefusedError", "LlmVcrError", "LlmVcrWarning"),
-    *("NotSavedWarning", "StoreUnavailableError", "StoreWarning", "UnsupportedBodyError"),
+    *("NotSavedWarning", "SecretWarning", "StoreUnavailableError", "StoreWarning", "UnsupportedBodyError"),
     *("Mismatch", "Persister", "Rewritten"),
 }
 
@@ -106,6 +106,7 @@ def all_errors() -> list[BaseException]:
         llm_vcr.LlmVcrWarning("text"),
         llm_vcr.ConsumedBodyWarning("text"),
         llm_vcr.NotSavedWarning("text"),
+        llm_vcr.SecretWarning("text"),
         llm_vcr.StoreUnavailableError("redis://h", "reason"),
         llm_vcr.StoreWarning("text"),
     ]

@@ -13,32 +13,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from llm_vcr.pytest_plugin.owners import Owner, owner, without_suffix
+
 if TYPE_CHECKING:
     import pytest
 
 _TOLD = "_LLM_VCR_OWNERS"
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A test, and the cassettes that are its own."""
-
-    nodeid: str
-    cassettes: tuple[str, ...]
-    """Ids without suffix; only the last component where ``anywhere``."""
-    anywhere: bool
-    """The folder is made by a fixture of the user's, so only the name is known."""
-
-    def owns(self, cassette_id: str) -> bool:
-        """Whether a cassette is this test's."""
-        stem = cassette_id.rpartition(".")[0]
-        return any(stem == one or (self.anywhere and stem.rpartition("/")[2] == one) for one in self.cassettes)
 
 
 def collect(root: Path, arguments: Sequence[str] = ()) -> list[Owner]:
@@ -73,38 +59,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     import pytest
 
-    items = [_told(item) for item in session.items if isinstance(item, pytest.Function)]
+    items = [asdict(owner(item)) for item in session.items if isinstance(item, pytest.Function)]
     Path(told).write_text(json.dumps(items), "utf-8")
-
-
-def _told(item: pytest.Function) -> dict[str, object]:
-    from llm_vcr.pytest_plugin.naming import names
-
-    extra = [str(one) for mark in item.iter_markers("vcr") for one in mark.args]
-    own = [_stem(name) for name in (*names(item), *extra) if name]
-    definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
-    anywhere = bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording")
-    if anywhere:
-        cassettes = [name.rpartition("/")[2] for name in own]
-    else:
-        folder = Path(os.path.relpath(item.path.parent / "cassettes" / item.path.stem, item.config.rootpath))
-        cassettes = [(folder / name).as_posix() for name in own]
-    return {"nodeid": item.nodeid, "cassettes": cassettes + _fixtures(item), "anywhere": anywhere}
-
-
-def _fixtures(item: pytest.Function) -> list[str]:
-    """The files that llm-mock's marker names."""
-    if item.get_closest_marker("llm_replay") is None:
-        return []
-    from llm_vcr.compat.llm_mock import arguments
-
-    fixture = Path((arguments(item) or {})["fixture"]).absolute()
-    return [_stem(Path(os.path.relpath(fixture, item.config.rootpath)).as_posix())]
 
 
 def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
     """The cassettes whose name stands as a text in Python code below ``root``: somebody opens them by himself (``use_cassette("…")``)."""
-    left = {one: re.compile(rf"""["'/]{re.escape(_stem(one).rpartition("/")[2])}(?:\.ya?ml|\.json)?["']""") for one in cassettes}
+    left = {one: re.compile(rf"""["'/]{re.escape(without_suffix(one).rpartition("/")[2])}(?:\.ya?ml|\.json)?["']""") for one in cassettes}
     found: set[str] = set()
     for folder, folders, files in os.walk(root):
         folders[:] = [
@@ -116,10 +77,6 @@ def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
                 found |= {one for one, name in left.items() if name.search(source)}
                 left = {one: name for one, name in left.items() if one not in found}
     return found
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".json")
 
 
 def matches(nodeid: str, pattern: str) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from llm_vcr import _core
-from llm_vcr.cli.scan import header_kind
 from llm_vcr.content import body
 from llm_vcr.filters import Filters
+from llm_vcr.leaks import header_kind
 from llm_vcr.matchers import KEY_HEADER
 from llm_vcr.request import header, text
 from llm_vcr.stores.base import Episode

@@ -37,9 +37,19 @@ def owner(item: pytest.Function) -> Owner:
     own = [_without_known_suffix(name) for name in (*names(item), *extra) if name]
     definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
     if bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording"):
-        return Owner(item.nodeid, tuple(name.rpartition("/")[2] for name in own), anywhere=True)
+        return Owner(item.nodeid, (*(name.rpartition("/")[2] for name in own), *_fixtures(item)), anywhere=True)
     folder = _folder(item.path, item.config.rootpath)
-    return Owner(item.nodeid, tuple(f"{folder}/{name}" for name in own), anywhere=False)
+    return Owner(item.nodeid, (*(f"{folder}/{name}" for name in own), *_fixtures(item)), anywhere=False)
+
+
+def _fixtures(item: pytest.Function) -> list[str]:
+    """The files that llm-mock's marker names, without their suffix."""
+    if item.get_closest_marker("llm_replay") is None:
+        return []
+    from llm_vcr.compat.llm_mock import arguments
+
+    fixture = Path((arguments(item) or {})["fixture"]).absolute()
+    return [_without_known_suffix(Path(os.path.relpath(fixture, item.config.rootpath)).as_posix())]
 
 
 @functools.lru_cache(maxsize=256)
