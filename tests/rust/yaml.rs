@@ -84,11 +84,11 @@ proptest! {
 
 #[test]
 fn padding_ends_the_digits() {
-    for digits in ["QQ==QQ==", "QQ=", "=", "QQ==\n  QUJD", "Q"] {
+    // The last of them is indented more: its spaces are text.
+    for digits in ["QQ==QQ==", "QQ=", "=", "QQ==\n  QUJD", "Q", "QUJDQUJD\n    QQ=="] {
         assert_eq!(binary(&format!("k: !!binary |\n  {digits}\n")), None, "{digits}");
     }
     assert_eq!(binary("k: !!binary |\n  QUJD\n\n  QQ==\n"), Some(b"ABCA".to_vec()));
-    assert_eq!(binary("k: !!binary |\n  QUJDQUJD\n    QQ==\n"), Some(b"ABCABCA".to_vec()), "indented more");
     assert_eq!(binary("k: !!binary ''\n"), Some(Vec::new()));
 }
 
