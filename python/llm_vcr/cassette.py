@@ -53,6 +53,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """What a user should know of this cassette."""
         if not self._compares_bodies():
             self.notes.append("match_on has no body: a changed prompt would be given the recorded answer (add 'llm_body')")
+        self.replaces = policy.fresh_start
+        """What is stored takes the place of episodes that were there and could not be played: stale ones, or all of them."""
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
@@ -116,8 +118,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._base = getattr(requests, "record", None)
         if self.policy.fresh_start:
             return
+        self.replaces = self._take_in(zip(requests, responses, strict=False))
         # Where something is to be recorded anew, even the mode `once` may record.
-        self.rewound = not self._take_in(zip(requests, responses, strict=False))
+        self.rewound = not self.replaces
         self._metadata = metadata[0] if metadata else {}
 
     def _take_in(self, interactions: Iterable[tuple[Any, Any]]) -> bool:

@@ -48,14 +48,17 @@ class Attempt:
         """Tell the cassettes, before they are saved."""
         for cassette in self.cassettes:
             cassette.gate = self.why_not()
+            if cassette.gate is None and cassette.replaces and cassette.counts.refused:
+                # A test may swallow a refusal, and pass: the half that was paid for is no substitute for the whole that is there.
+                cassette.gate = "a call was refused, so the old recording stays"
 
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
         verdict = judge(self.cassettes, around, disabled=disabled)
-        notes_of_all = (*verdict.notes, *self.left_behind)
-        return replace(
-            verdict, notes=notes_of_all, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None))
-        )
+        verdict = replace(verdict, notes=(*verdict.notes, *self.left_behind))
+        if not self.cassettes:
+            return verdict
+        return replace(verdict, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None)))
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""

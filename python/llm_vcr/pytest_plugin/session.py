@@ -18,6 +18,7 @@ from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.gate import Failure
 from llm_vcr.pytest_plugin.guard import Guard
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
@@ -211,13 +212,14 @@ class Session:
                 "llm_vcr_outside": self._summary.outside,
                 "llm_vcr_exchanges": dict(self._calls.exchanges),
                 "llm_vcr_unmatched": sorted(self._unmatched),
-                "llm_vcr_collected": self._totals.told_by_worker(),
+                "llm_vcr_collected": self._totals.told_by_worker(any_marked=self._marking.any_marked),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
         self._summary.exchanges.update(self._calls.exchanges)
         hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
-        self._totals.decide(session, [*hints, *self._guard.hints], [f"llm_vcr_canary: {one}" for one in self._guard.holes])
+        failures = [Failure("llm_vcr_canary", self._guard.holes)] if self._guard.holes else []
+        self._totals.decide(session, [*hints, *self._guard.hints], failures, any_marked=self._marking.any_marked)
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from llm_vcr.pytest_plugin.verdict import Verdict
 
 if TYPE_CHECKING:
     import pytest
+
+_INDEX = re.compile(r"\[\d+\]")
 
 FORMAT = 1
 """The version of what `Summary.data` gives: names are added, never changed."""
@@ -158,13 +161,15 @@ class Summary:
                 # What is not recorded yet is no puzzle.
                 if miss["cause"] == "not recorded" and not miss["refused"]:
                     continue
-                group = groups.setdefault(
-                    (miss["cause"], miss["path"]),
-                    {"cause": miss["cause"], "path": miss["path"], "fix": miss["fix"], "tests": [], "example": dict(miss)},
-                )
-                if nodeid not in group["tests"]:
-                    group["tests"].append(nodeid)
-        return sorted(groups.values(), key=lambda group: -len(group["tests"]))
+                path, fix = miss["path"], miss["fix"]
+                everywhere = _INDEX.sub("[*]", path)
+                group = groups.setdefault((miss["cause"], everywhere), {"path": path, "fix": fix, "tests": {}, "example": dict(miss)})
+                if group["path"] != path:
+                    # The same thing in another message: one setting mends them all.
+                    group["path"], group["fix"] = everywhere, fix.replace(path, everywhere) if path else fix
+                group["tests"][nodeid] = None
+        told = [{"cause": cause, **group, "tests": list(group["tests"])} for (cause, _), group in groups.items()]
+        return sorted(told, key=lambda group: -len(group["tests"]))
 
     def _disabled(self) -> dict[str, list[str]]:
         """The tests that were left without a cassette on purpose, by reason."""

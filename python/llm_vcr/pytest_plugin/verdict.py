@@ -95,8 +95,14 @@ class Verdict:
         )
 
     def bounded(self) -> Verdict:
-        """What of it travels."""
-        return replace(self, misses=self.misses[:_TRAVELLING], calls=self.calls[:_TRAVELLING])
+        """What of it travels: of the misses, those first that are not alike."""
+        alike = Counter[tuple[str, str]]()
+        ranks = []
+        for miss in self.misses:
+            alike[miss["cause"], miss["path"]] += 1
+            ranks.append(alike[miss["cause"], miss["path"]])
+        different = sorted(range(len(ranks)), key=ranks.__getitem__)[:_TRAVELLING]
+        return replace(self, misses=tuple(self.misses[one] for one in different), calls=self.calls[:_TRAVELLING])
 
     @property
     def paid(self) -> int:

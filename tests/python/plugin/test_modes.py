@@ -234,9 +234,7 @@ def test_a_bad_marker_is_a_usage_error_that_names_the_test(suite: Suite, marker:
     assert expected in run.text
 
 
-def test_a_folder_without_recordings_is_a_warning_where_only_ci_has_asked_for_replay(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_without_recordings_is_a_warning_where_only_ci_has_asked_for_replay(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "1")
     suite.ini(llm_vcr_store="file:nowhere")
     suite.write(source="def test_one(): pass")

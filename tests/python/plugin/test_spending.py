@@ -124,16 +124,19 @@ def test_a_host_that_is_no_provider_is_refused_as_vcrpy_does(suite: Suite) -> No
     assert suite.run("--record-mode=none").passed(1).verdicts["test_one"]["refused"] == 1
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
 @pytest.mark.parametrize(
     ("word", "source", "arguments"),
     [
+        ("OVERFLOW", 'def test_one(): ask("one"); ask(os.environ["TOKEN"])', ["--llm-vcr-max-episodes=2"]),
         ("MISS", 'def test_one(): ask("one")', []),
         ("PARTIAL", 'def test_one(): ask("one"); ask(os.environ["TOKEN"])', []),
         ("STALE", '@pytest.mark.llm_vcr(ttl="1s")\ndef test_one(): ask("one")', ["--record-mode=none"]),
         ("LIVE_CALL", '@pytest.mark.llm_vcr(off="on purpose")\ndef test_one(): ask("one")', []),
     ],
 )
-def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], workers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = [*arguments, *workers]
     if word != "MISS":
         monkeypatch.setenv("TOKEN", "first")
         suite.write(source=source)
@@ -144,12 +147,12 @@ def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], mon
             path.write_text(path.read_text("utf-8").replace("recorded_at: '20", "recorded_at: '19"), "utf-8")
         monkeypatch.setenv("TOKEN", "second")
     suite.write(source=source)
-    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments).passed(1)
+    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments, subprocess=bool(workers)).passed(1)
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert f"FAILED --llm-vcr-fail-on {word}: test_it.py::test_one" in run.text
     others = {"MISS", "PARTIAL", "STALE", "LIVE_CALL", "OVERFLOW"} - {word}
     if word in ("STALE", "LIVE_CALL"):
-        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments).passed(1).code == 0
+        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments, subprocess=bool(workers)).passed(1).code == 0
 
 
 def test_reruns_count_what_every_attempt_spent(suite: Suite) -> None:
