@@ -138,7 +138,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             stored.stored, stored.borrowed = True, getattr(request, "borrowed", False)
             self._old_interactions.append((stored, kept[1]))
             response = (self._before_record_response(copy.copy(kept[1])) or kept[1]) if self._filters_responses else kept[1]
-            self.data.append((self._filtered(stored) or stored, response))
+            self.data.append((self._filtered(stored) or stored, _with_body(response)))
         self._loaded_count = len(self.data)
         return left_out
 
@@ -458,12 +458,13 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _persist(self, cassette_dict: dict[str, Any]) -> None:
         """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
-        kept = []
-        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
-            if not getattr(request, "borrowed", False):
-                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
-        interactions = [one for one in kept if one is not None]
-        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
+        own = [pair for pair in pairs if not getattr(pair[0], "borrowed", False)]
+        if self._before_save_interaction or not isinstance(self._persister, Persister):
+            # Ours changes nothing of what it is given.
+            hooked = (_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(one), self) for request, one in own)
+            own = [one for one in hooked if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in own], "responses": [one for _, one in own]}
         if self._metadata:
             data["metadata"] = self._metadata
         if isinstance(self._persister, Persister):
@@ -524,6 +525,12 @@ class _Turn:
     index: int
     again: bool
     masked: bool
+
+
+def _with_body(response: dict[str, Any]) -> dict[str, Any]:
+    """An answer that every client can play: vcrpy's aiohttp records a redirect without a body, and its other clients look for one."""
+    body = response.get("body")
+    return {**response, "body": {**body, "string": b""}} if isinstance(body, dict) and "string" not in body else response
 
 
 def _show(live: dict[str, Any], played: dict[str, Any]) -> None:

@@ -578,6 +578,8 @@ def override(settings: Settings, where: str, **values: object) -> Settings:
     Raises:
         ConfigError: naming ``where`` and the setting.
     """
+    if not values:
+        return settings
     checked = {name: lookup(name, f"{where}({name}=…)").read(f"{where}({name}=…)", value) for name, value in values.items()}
     return replace(settings, **checked, sources={**settings.sources, **dict.fromkeys(checked, where)})
 

@@ -79,6 +79,7 @@ _IN_PROCESS = (
 )
 
 
+@functools.cache
 def check_internals() -> None:
     """Raise one clear sentence where vcrpy lacks what we lean on.
 

@@ -27,11 +27,11 @@ class Failure:
     """A reason for which a run fails, and the tests it is about."""
 
     reason: str
-    where: Sequence[str]
+    where: Sequence[str] = ()
 
     def sentence(self, most: int | None = None) -> str:
         """With the names of all tests, or the first ``most``."""
-        return f"{self.reason}: {_named(self.where, most)}"
+        return f"{self.reason}: {_named(self.where, most)}" if self.where else self.reason
 
 
 def why_failed(settings: Settings, summary: Summary, budget: Budget) -> list[Failure]:

@@ -35,7 +35,7 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[st
         size = None
         if isinstance(persister.store, FileStore):
             try:
-                size = persister.store.path(cassette_id).stat().st_size
+                size = persister.store.found(cassette_id).stat().st_size
             except OSError:
                 continue
         moment = datetime.now(UTC) if one.saved or base is None else base.recorded_at

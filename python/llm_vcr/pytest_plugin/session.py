@@ -217,9 +217,9 @@ class Session:
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
         self._summary.exchanges.update(self._calls.exchanges)
-        hints = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
-        failures = [Failure("llm_vcr_canary", self._guard.holes)] if self._guard.holes else []
-        self._totals.decide(session, [*hints, *self._guard.hints], failures, any_marked=self._marking.any_marked)
+        unmatched = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        holes = [Failure(f"llm_vcr_canary: {one}") for one in self._guard.holes]
+        self._totals.decide(session, [*unmatched, *self._guard.hints], holes, any_marked=self._marking.any_marked)
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
