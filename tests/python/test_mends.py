@@ -337,3 +337,40 @@ def test_a_stream_is_the_same_in_one_piece_and_in_events(library: Any) -> None:
         assert client.get("https://h/").content == body
         with client.stream("GET", "https://h/") as streamed:
             assert next(streamed.iter_raw()) == b"data: 1\n\n"
+
+
+# --- logs
+
+
+def test_no_secret_of_a_url_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    key = "AIza" + "SyB-1234567890abcdefghijklmnopqrstuv"
+    with FakeProvider() as provider, caplog.at_level("DEBUG"), llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")):
+        url = f"{provider.url}/v1/models?key={key}"
+        for _ in range(2):
+            requests.get(url, headers={"authorization": f"Bearer {key}"}, timeout=10)
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"authorization": f"Bearer {key}"})) as answer:
+            answer.read()
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("vcr")]
+    assert any("Absolute URI: http://127.0.0.1" in one for one in told)
+    assert any("Invoking Request http://127.0.0.1" in one for one in told)
+    assert [one for one in told if key in one] == []
+    # As vcrpy's own line, and not as ours.
+    assert {record.filename for record in caplog.records if "Absolute URI" in record.getMessage()} == {"__init__.py"}
+
+
+def test_no_secret_of_a_url_is_logged_by_the_other_clients(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    key = "AIza" + "SyB-1234567890abcdefghijklmnopqrstuv"
+    headers = {"authorization": f"Bearer {key}"}
+    with FakeProvider() as provider, caplog.at_level("DEBUG"), llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")):
+        url = f"{provider.url}/v1/models?key={key}"
+        httpx.get(url, headers=headers, verify=False)
+        httpx2.get(url, headers=headers, verify=False)
+
+        async def ask() -> None:
+            async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as answer:
+                await answer.read()
+
+        asyncio.run(ask())
+    told = [record.getMessage() for record in caplog.records if record.name.startswith(("vcr", "llm_vcr"))]
+    assert len(told) > 3
+    assert [one for one in told if key in one] == []

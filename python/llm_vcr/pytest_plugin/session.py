@@ -114,6 +114,8 @@ class Session:
             store = open_store(self._settings.store, self._settings, root=self._config.rootpath)
             if hasattr(store, "open"):
                 store.open()
+            if self._mode == "none":
+                self._require_folder()
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
         except StoreUnavailableError as error:
@@ -121,6 +123,20 @@ class Session:
             if self._settings.outage == "fail" and self._workerinput is None:
                 pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
         return store
+
+    def _require_folder(self) -> None:
+        """A folder that was named and is not there has nothing to replay, and nothing will be recorded into it.
+
+        Raises:
+            ConfigError: naming it, unless nobody but CI has asked for the mode.
+        """
+        folder = self._settings.store.removeprefix("file:").removeprefix("//")
+        if not self._settings.store.startswith("file:") or (self._config.rootpath / folder).is_dir():
+            return
+        if self._forced_mode is not None or self._settings.record_mode is not None:
+            expected = "a folder that is there, as record mode none records nothing: record first, or mend the path"
+            raise ConfigError("llm_vcr_store", self._settings.store, expected)
+        self._guard.hints.append(f"llm_vcr_store = {self._settings.store} is no folder: there is nothing to replay")
 
     def header(self) -> list[str]:
         """The line of the report header."""
