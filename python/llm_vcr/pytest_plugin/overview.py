@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 _LINES = 5
 """So many lines of one kind."""
 
-_TESTS = 8
+_TESTS = 5
 """So many tests with live or refused calls."""
 
-_REASON = 120
+_REASONS = 3
+"""So many reasons to leave tests alone, each with an example."""
+
+_STATES = ("not recorded", "played before")
+"""Causes that say how a call is, rather than in what it differs."""
+
+_REASON = 70
 """So many characters of why a test's calls were not answered."""
 
 
@@ -93,7 +99,8 @@ def _causes(terminal: pytest.TerminalReporter, causes: Sequence[Mapping[str, Any
         tests = group["tests"]
         verb = "misses" if len(tests) == 1 else "miss"
         place = f" at `{group['path']}`" if group["path"] else ""
-        terminal.write_line(f"{_many(len(tests), 'test')} {verb} because of {group['cause']}{place}: {group['fix']} (such as {tests[0]})")
+        because = f"a call is {group['cause']}" if group["cause"] in _STATES else f"of {group['cause']}"
+        terminal.write_line(f"{_many(len(tests), 'test')} {verb} because {because}{place}: {group['fix']} (such as {tests[0]})")
     if len(causes) > _LINES:
         others = len({test for group in causes[_LINES:] for test in group["tests"]})
         terminal.write_line(f"  … and {_many(len(causes) - _LINES, 'more cause', 'more causes')} in {_many(others, 'test')}")
@@ -110,11 +117,11 @@ def _asides(data: Mapping[str, Any]) -> Iterator[str]:
             "(llm_vcr_media = keep turns that off)"
         )
     reasons = sorted(data["disabled"].items(), key=lambda one: -len(one[1]))
-    for reason, tests in reasons[:_LINES]:
+    for reason, tests in reasons[:_REASONS]:
         yield f"left alone: {_many(len(tests), 'test')}: {reason} (such as {tests[0]})"
-    if len(reasons) > _LINES:
-        more = sum(len(tests) for _, tests in reasons[_LINES:])
-        yield f"  … and {_many(more, 'test')} for {_many(len(reasons) - _LINES, 'other reason')}"
+    if len(reasons) > _REASONS:
+        more = sum(len(tests) for _, tests in reasons[_REASONS:])
+        yield f"  … and {_many(more, 'test')} for {_many(len(reasons) - _REASONS, 'other reason')}"
     if unused := data["unused"]:
         episodes = sum(map(len, unused.values()))
         yield f"not played any more: {_many(episodes, 'episode')} in {_many(len(unused), 'cassette')} ({_some(list(unused), 2)})"
