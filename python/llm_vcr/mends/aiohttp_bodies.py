@@ -4,7 +4,7 @@ It is given ``data=`` and ``json=`` alike as they were passed, so a form and a J
 is empty once it was sent. Here aiohttp's own classes make the form or the JSON first, so that what is recorded is what is sent.
 
 What is answered from a cassette is used up as if it had been sent: a file that aiohttp reads to its end is at its end on replay, too, and
-the next call sends as little of it. Where a redirect asks for the body again (307, 308), the second request is recorded with it.
+the next call sends as little of it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from typing import Any, cast
 CLIENTS = ("aiohttp",)
 NEEDS = (
     "vcr.stubs.aiohttp_stubs:vcr_request",
-    "vcr.stubs.aiohttp_stubs:record_response",
-    "vcr.stubs.aiohttp_stubs:record_responses",
-    "vcr.stubs.aiohttp_stubs:_serialize_headers",
     "vcr.stubs.aiohttp_stubs:MockClientResponse.json",
     "vcr.stubs.aiohttp_stubs:MockClientResponse.text",
     "aiohttp:FormData",
@@ -38,7 +35,6 @@ def patches() -> Iterator[tuple[object, str, object]]:
     from vcr.stubs import aiohttp_stubs
 
     yield aiohttp_stubs, "vcr_request", functools.partial(_making_bodies, aiohttp_stubs.vcr_request)
-    yield aiohttp_stubs, "record_responses", _record_responses
     # vcrpy's own read every text as UTF-8, whatever the response says.
     yield aiohttp_stubs.MockClientResponse, "text", ClientResponse.text
     yield aiohttp_stubs.MockClientResponse, "json", ClientResponse.json
@@ -95,29 +91,6 @@ async def _use_up(data: object) -> None:
         await data.write(cast("Any", _Nowhere()))
         if hasattr(data, "close"):  # since aiohttp 3.12
             await data.close()
-
-
-async def _record_responses(cassette: Any, vcr_request: Any, response: Any) -> None:
-    """As vcrpy's, but a request that a redirect asked for again has the same body: by aiohttp's own rules, those of browsers."""
-    from vcr.stubs import aiohttp_stubs
-
-    if not response.history:
-        await aiohttp_stubs.record_response(cassette, vcr_request, response)
-        return
-    body, content_type, before = vcr_request.body, getattr(vcr_request, "content_type", None), None
-    for hop in (*response.history, response):
-        if before is not None and (before.status == 303 or (before.status in (301, 302) and before.method == "POST")):
-            body = None
-        before = hop
-        headers = aiohttp_stubs._serialize_headers(hop.request_info.headers)
-        if content_type is not None:
-            # The form was read under a boundary of its own, not under the one that was sent.
-            headers = {
-                **{name: values for name, values in headers.items() if name.lower() != "content-type"},
-                "Content-Type": [content_type],
-            }
-        request = aiohttp_stubs.Request(hop.request_info.method, str(hop.request_info.url), body, headers)
-        await aiohttp_stubs.record_response(cassette, request, hop)
 
 
 def _is_form(data: object) -> bool:

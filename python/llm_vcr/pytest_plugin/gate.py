@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,11 @@ class Failure:
     """A reason for which a run fails, and the tests it is about."""
 
     reason: str
-    where: Sequence[str]
+    where: Sequence[str] = ()
 
     def sentence(self, most: int | None = None) -> str:
         """With the names of all tests, or the first ``most``."""
-        return f"{self.reason}: {_named(self.where, most)}"
+        return f"{self.reason}: {_named(self.where, most)}" if self.where else self.reason
 
 
 def why_failed(settings: Settings, summary: Summary, budget: Budget) -> list[Failure]:
@@ -39,8 +39,8 @@ def why_failed(settings: Settings, summary: Summary, budget: Budget) -> list[Fai
     reasons = [*_too_many_calls(settings, summary), *_too_many_dollars(summary, budget)]
     for word in settings.fail_on:
         where = [nodeid for nodeid, one in summary.verdicts.items() if FAILS[word](one)]
-        if word == "LIVE_CALL" and summary.outside:
-            where.append(_OUTSIDE)
+        if word == "LIVE_CALL":
+            where += _places(summary.outside)
         if where:
             reasons.append(Failure(f"--llm-vcr-fail-on {word}", where))
     return reasons
@@ -55,7 +55,7 @@ def _too_many_calls(settings: Settings, summary: Summary) -> Iterator[Failure]:
     stopped = sum(one.stopped for one in verdicts.values()) + sum(bool(one["refused"]) for one in outside)
     if paid > limit or stopped:
         where = [nodeid for nodeid, one in verdicts.items() if one.stopped or (paid > limit and one.paid)]
-        where += [_OUTSIDE] * bool(outside)
+        where += _places(outside)
         made = f"{paid} made" if paid else "none made"
         yield Failure(f"--llm-vcr-max-live-calls {limit}: {made}, {stopped} refused", where)
 
@@ -67,7 +67,7 @@ def _too_many_dollars(summary: Summary, budget: Budget) -> Iterator[Failure]:
     spent, unknown = budget.spent()
     reached = round(spent, 10) >= budget.dollars
     refused = [nodeid for nodeid, one in summary.verdicts.items() if USD in one.reason or (reached and any(map(_refused, one.calls)))]
-    refused += [_OUTSIDE] * (reached and any(map(_refused, summary.outside)))
+    refused += _places(one for one in summary.outside if reached and _refused(one))
     over = round(spent, 10) > budget.dollars
     where = refused or ([nodeid for nodeid, bill in summary.bills.items() if bill.spent] if over else [])
     if where:
@@ -88,7 +88,9 @@ def _refused(call: Mapping[str, Any]) -> bool:
     return bool(call["refused"])
 
 
-_OUTSIDE = "outside of tests"
+def _places(outside: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Whose the live calls are that were made while none of their tests was running."""
+    return list(dict.fromkeys(f"{one['started_by']} (in the background)" if one["started_by"] else "outside of tests" for one in outside))
 
 
 def _named(where: Sequence[str], most: int | None) -> str:

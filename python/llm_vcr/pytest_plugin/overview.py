@@ -111,6 +111,8 @@ def _asides(data: Mapping[str, Any]) -> Iterator[str]:
     if masked := data["masked_values"]:
         told = [one["what"] + (f" at `{one['path']}`" if one["path"] else "") + f" ({one['count']})" for one in masked]
         yield f"masked to match: {_some(told, 4)}, such as in {masked[0]['example_test']}"
+    if exchanges := data["credential_exchanges"]:
+        yield f"credentials: {_many(sum(exchanges.values()), 'exchange')}, live and not recorded ({_some(sorted(exchanges), 4)})"
     if data["media_shrunk"]:
         yield (
             f"media: {_many(data['media_shrunk'], 'body', 'bodies')} stored with small files in place of images, sound or video "

@@ -51,7 +51,9 @@ class Summary:
     bills: dict[str, Bill] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     outside: list[Mapping[str, Any]] = field(default_factory=list)
-    """Live calls of no test, each with the process it was seen in."""
+    """Live calls of no test that was running, each with when it was seen."""
+    exchanges: Counter[str] = field(default_factory=Counter)
+    """Exchanges of credentials by host."""
     store: Mapping[str, Any] = field(default_factory=dict)
     """`health.StoreHealth.data`."""
     owned: Mapping[str, list[str]] | None = None
@@ -84,7 +86,7 @@ class Summary:
     @property
     def worth_telling(self) -> bool:
         """Whether anything happened that has to do with us."""
-        return bool(self.outside) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
+        return bool(self.outside or self.exchanges) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
 
     def orphans(self, root: Path) -> list[str]:
         """The cassette files that no test has; none are told after a run that was not complete. Looked for once."""
@@ -121,6 +123,7 @@ class Summary:
             "misses": self._causes(),
             "disabled": self._disabled(),
             "outside_of_tests": list(self.outside),
+            "credential_exchanges": dict(self.exchanges),
             "warnings": dict(self._notes()),
             "hints": list(self.hints),
             "failures": list(failures),

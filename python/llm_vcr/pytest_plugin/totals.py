@@ -93,14 +93,14 @@ class Totals:
 
     # --- the end
 
-    def decide(self, session: pytest.Session, hints: Iterable[str], *, any_marked: bool) -> None:
-        """Come to the failures, and fail the run for them if nothing else has; ``hints`` are for who wrote the settings."""
+    def decide(self, session: pytest.Session, hints: Iterable[str], found: Iterable[Failure], *, any_marked: bool) -> None:
+        """Fail the run for the failures ``found`` before and those of the tests; ``hints`` are for who wrote the settings."""
         self.summary.hints += [*hints, *warnings(self._budget)]
         if not (session.shouldstop or session.shouldfail) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             self.summary.complete = self.collected.complete
         if self.summary.complete and any_marked:  # where there are workers, nothing is marked here
             self.summary.owned = self.collected.owned()
-        self.failures = why_failed(self._settings, self.summary, self._budget)
+        self.failures = [*found, *why_failed(self._settings, self.summary, self._budget)]
         if self.failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

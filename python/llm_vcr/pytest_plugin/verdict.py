@@ -76,7 +76,7 @@ class Verdict:
 
     def dump(self) -> str:
         """As text: JUnit XML would write a dict as Python's ``repr``."""
-        # What is in it is plain data already, and `asdict` would copy all of it for every test.
+        # What is in the tuples is plain already: `asdict` would copy all of it for nothing.
         return json.dumps(vars(self))
 
     @classmethod
