@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -97,8 +98,11 @@ def test_what_is_stale_is_recorded_anew_within_the_budget(lane: Lane, provider: 
     after = stored(place)
     assert {name for name in NAMES if after[name] != before[name]} == {"older"}
     # The next night, with enough of it and with workers.
-    told = place.json("refresh", "--stale", "--max-live-usd", "1", "--", "-n", "2")
+    done = place.process("refresh", "--stale", "--max-live-usd", "1", "--store", place.url, "--json", "--", "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
     assert told["tests"] == ["tests/test_chat.py::test_it[old]"]
+    assert "2 workers" in told["output"]
     assert provider.count == calls + 5
     last = stored(place)
     assert {name for name in NAMES if last[name] != after[name]} == {"old"}
