@@ -30,7 +30,7 @@ SUITE = """
 
 
 @pytest.fixture
-def put_back(suite: Suite) -> Iterator[None]:  # noqa: ARG001 - undone before it looks
+def put_back(suite: Suite) -> Iterator[None]:
     """What the conftest.py by hand leaves patched."""
     before = socket.getaddrinfo
     yield
