@@ -21,6 +21,9 @@ _LINES = 5
 _TESTS = 5
 """So many tests with live or refused calls."""
 
+_LOST = ("MISS:NOT_PERSISTED", "MISS:OVERFLOW")
+"""Verdicts of tests that will pay again, or fail again: they come first."""
+
 _REASONS = 3
 """So many reasons to leave tests alone, each with an example."""
 
@@ -77,13 +80,14 @@ def dollars(amount: float) -> str:
 
 
 def _tests(terminal: pytest.TerminalReporter, verdicts: Mapping[str, Verdict], *, verbose: bool) -> None:
-    shown = {nodeid: one for nodeid, one in sorted(verdicts.items()) if verbose or one.live or one.refused}
-    for number, (nodeid, one) in enumerate(shown.items()):
+    # What was refused around a cassette has a line of its own, below.
+    shown = [(nodeid, one) for nodeid, one in verdicts.items() if verbose or one.live or one.refused > len(one.calls)]
+    shown.sort(key=lambda pair: (not verbose and pair[1].verdict not in _LOST, pair[0]))
+    for number, (nodeid, one) in enumerate(shown):
         if number >= _TESTS and not verbose:
             terminal.write_line(f"  … and {len(shown) - number} more with live or refused calls")
             break
-        red = one.verdict in ("MISS:NOT_PERSISTED", "MISS:OVERFLOW")
-        terminal.write_line(_line(nodeid, one), red=red, yellow=one.verdict in ("MISS:RECORDED", "PARTIAL"))
+        terminal.write_line(_line(nodeid, one), red=one.verdict in _LOST, yellow=one.verdict in ("MISS:RECORDED", "PARTIAL"))
 
 
 def _leaks(terminal: pytest.TerminalReporter, verdicts: Mapping[str, Verdict], outside: Sequence[Mapping[str, Any]]) -> None:
