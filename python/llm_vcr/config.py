@@ -372,7 +372,7 @@ def _number(text: str) -> int:
 
 
 def _dollars(text: str) -> float:
-    if not re.fullmatch(r"\$?\s*(\d+(\.\d*)?|\.\d+)", text.strip()):
+    if not re.fullmatch(r"\$?\s*(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,2})?", text.strip().lower()):
         raise ValueError("an amount of dollars such as 0.50, 0 or more")
     return float(text.strip().removeprefix("$"))
 

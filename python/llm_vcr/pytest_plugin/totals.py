@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llm_vcr.pytest_plugin.report import Report
     from llm_vcr.pytest_plugin.spending import Bill
 
-_NAMED = 5
+_NAMED = 3
 """So many tests are named for each reason to fail; ``summary.json`` names them all."""
 
 
