@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::json::{self, PathSet};
 use crate::media::{self, Shrink};
-use crate::multipart::{self, Piece};
+use crate::multipart;
 use crate::sink::{Sink, hex, sha256};
 use crate::volatile::{self, Patterns};
 
@@ -79,12 +79,7 @@ pub fn canonical_into(body: &[u8], content_type: Option<&str>, rules: &Rules, si
     if let Some(content_type) = content_type.filter(|_| declared.starts_with("multipart/"))
         && let Ok(rewritten) = multipart::rewrite(body, content_type)
     {
-        for piece in rewritten.pieces() {
-            match piece {
-                Piece::Framing(bytes) => sink.put(bytes),
-                Piece::Payload { bytes, .. } => payload_into(bytes, sink),
-            }
-        }
+        rewritten.canonical_into(sink, payload_into);
         return Kind::Multipart;
     }
     if may_be_json(body, &declared) {

@@ -13,6 +13,18 @@ pub const FORMAT: u32 = 1;
 /// What [`key_fingerprint`] says of a request without a credential.
 pub const NO_KEY: &str = "no-key";
 
+/// The names of headers that carry a credential of a provider, in lower case.
+pub const CREDENTIAL_HEADERS: [&str; 8] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "ocp-apim-subscription-key",
+    "xi-api-key",
+    "x-auth-token",
+    "x-functions-key",
+];
+
 /// The SHA-256 of the canonical form of `body`, with [`FORMAT`] and the kind of body mixed in.
 #[must_use]
 pub fn fingerprint(body: &[u8], content_type: Option<&str>, rules: &Rules, mask_volatile: bool) -> [u8; 32] {
@@ -50,14 +62,14 @@ pub fn shrink_request<'a>(body: &'a [u8], content_type: Option<&str>, rules: &Ru
 
 /// Sixteen hexadecimal digits that tell the credential of a request from another one, or [`NO_KEY`].
 ///
-/// Looks at `authorization`, `x-api-key`, `api-key`, `x-goog-api-key` and the like, and at `key` and `api_key` in the query.
+/// Looks at [`CREDENTIAL_HEADERS`], and at `key` and `api_key` in the query.
 /// AWS Signature Version 4 counts by its access key id, because the signature changes each second, and a Google OAuth token
 /// (`ya29.`) by its kind, because it changes each hour.
 #[must_use]
 pub fn key_fingerprint<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>, query: &str) -> String {
     let mut keys: Vec<&str> = headers
         .into_iter()
-        .filter(|(name, _)| is_credential_header(name))
+        .filter(|(name, _)| is_one_of(name, &CREDENTIAL_HEADERS))
         .map(|(_, value)| normalized(value))
         .chain(
             query
@@ -75,21 +87,6 @@ pub fn key_fingerprint<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>
     keys.sort_unstable();
     keys.dedup();
     hex(&sha256(keys.join("\0").as_bytes())[..8])
-}
-
-/// Header names that carry a credential of a provider.
-fn is_credential_header(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
-        "authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "ocp-apim-subscription-key",
-        "xi-api-key",
-        "x-auth-token",
-        "x-functions-key",
-    ];
-    is_one_of(name, &NAMES)
 }
 
 fn is_one_of(name: &str, known: &[&str]) -> bool {

@@ -6,6 +6,9 @@ from typing import Any, Final, final
 NO_KEY: Final[str]
 """What `key_fingerprint` gives for a request without a credential."""
 
+CREDENTIAL_HEADERS: Final[list[str]]
+"""The headers at which `key_fingerprint` looks, in lower case."""
+
 FIXED_BOUNDARY: Final[str]
 """The boundary that stands in every rewritten multipart body."""
 

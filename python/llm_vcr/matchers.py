@@ -38,6 +38,8 @@ FIELDS = {
 }
 """What the structured matcher looks at, by the names of its fields."""
 
+_CREDENTIALS = frozenset({*_core.CREDENTIAL_HEADERS, *(name.encode() for name in _core.CREDENTIAL_HEADERS)})
+
 _Prints = tuple[_core.Rules, bytes, str | None, dict[bool, str]]
 """Fingerprints of a request, masked and not, under certain rules, of a certain body and type."""
 
@@ -91,11 +93,12 @@ class Matchers:
         told = getattr(request, "role", None) or header(request.headers, KEY_HEADER)
         if told is not None:
             return str(told)
-        pairs = [(text(name), text(_first(value))) for name, value in request.headers.items()]
-        print_ = _core.key_fingerprint(pairs, str(request.uri).partition("?")[2])
+        pairs, query = _credentials(request.headers), str(request.uri).partition("?")[2]
+        print_ = _core.key_fingerprint(pairs, query) if pairs or query else _core.NO_KEY
         if print_ == _core.NO_KEY:
             return None
-        return SESSION if self.settings.credential != "strict" and print_ in self._placeholder_prints | _session_prints() else print_
+        strict = self.settings.credential == "strict"
+        return SESSION if not strict and (print_ in self._placeholder_prints or print_ in _session_prints()) else print_
 
     def same_key(self, incoming: Any, recorded: Any) -> bool:
         """Whether the recorded answer may be given to the bearer of the incoming request's key."""
@@ -181,13 +184,22 @@ def _without(members: tuple[str, ...], ignore: tuple[str, ...], mask: tuple[str,
     return _core.Rules(ignore=[*ignore, *(f"[{json.dumps(one, ensure_ascii=False)}]" for one in members)], mask=list(mask))
 
 
+def _credentials(headers: Any) -> list[tuple[str, str]]:
+    """The headers that carry a key; mostly one."""
+    store = getattr(headers, "_store", None)
+    if isinstance(store, dict):  # vcrpy's own headers, by their names in lower case
+        return [(text(name), text(_first(store[name][1]))) for name in _CREDENTIALS & store.keys()]
+    pairs = ((text(name).lower(), value) for name, value in headers.items())
+    return [(name, text(_first(value))) for name, value in pairs if name in _CREDENTIALS]
+
+
 def _first(value: Any) -> Any:
     """A header's first value, where there are several."""
     return value[0] if isinstance(value, list | tuple) and value else value
 
 
-def _session_prints() -> set[str]:
-    return set(_prints_of(tuple(value for name in PROVIDER_KEYS if (value := os.environ.get(name)))))
+def _session_prints() -> frozenset[str]:
+    return _prints_of(tuple(value for name in PROVIDER_KEYS if (value := os.environ.get(name))))
 
 
 @functools.lru_cache(maxsize=8)

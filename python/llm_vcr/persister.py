@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +52,12 @@ class Persister:
         root: str | os.PathLike[str] | None = None,
         extra_paths: Sequence[str] = (),
         settings: Settings | None = None,
+        on_lost: Callable[[str], None] | None = None,
     ) -> None:
-        """Persist in ``store`` (by default the files) under ``settings``; a ``ttl`` wins over theirs, and over the store's own."""
+        """Persist in ``store`` (by default the files) under ``settings``; a ``ttl`` wins over theirs, and over the store's own.
+
+        ``on_lost`` is told when the store is out of reach and ``llm_vcr_on_outage`` is ``fail``.
+        """
         self.root = Path(root) if root is not None else Path.cwd()
         self.store: Store = store if store is not None else FileStore(self.root)
         self.settings = settings or Settings()
@@ -66,6 +70,9 @@ class Persister:
         """What could not be read, or is still to be merged, one sentence each."""
         self.overflow = False
         """Something was not stored for want of room."""
+        self.lost = ""
+        """Why no call may be made any more: the store is out of reach, and ``llm_vcr_on_outage`` is ``fail``."""
+        self._on_lost = on_lost
         self._loaded: dict[str, CassetteRecord] = {}
         self._leases = Leases.of(self.store)
 
@@ -75,7 +82,12 @@ class Persister:
 
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
-        absolute = Path(os.path.abspath(self.root / Path(path)))
+        name = os.path.abspath(os.path.join(self.root, path))
+        below = os.path.join(os.path.abspath(self.root), "")
+        if name.startswith(below) and self.settings.format != "json":
+            # Nearly every one, several times a test, and a `Path` is dear.
+            return name[len(below) :].replace(os.sep, "/")
+        absolute = Path(name)
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
             # vcrpy and pytest-recording name cassettes by their serializer, which is YAML's.
             absolute = absolute.with_suffix(".json")
@@ -117,7 +129,8 @@ class Persister:
         try:
             record = store.load(cassette_id)
         except StoreUnavailableError as error:
-            if self.settings.outage == "fail":
+            self._lose(error)
+            if self.lost:
                 raise
             self._tell(f"{error}; calls go live", StoreWarning, self.problems)
             return None
@@ -128,6 +141,12 @@ class Persister:
             self._tell(f"{name}, field {key}: {why}; it is passed over, and kept aside", StoreWarning, self.problems)
         return record
 
+    def _lose(self, error: StoreUnavailableError) -> None:
+        if self.settings.outage == "fail":
+            self.lost = f"{error} (llm_vcr_on_outage = fail)"
+            if self._on_lost is not None:
+                self._on_lost(self.lost)
+
     def note_played(self, path: str, keys: frozenset[str]) -> None:
         """Tell a shared store which episodes were played: at the cap, what no run plays is dropped first."""
         note = getattr(self.store, "played", None)
@@ -136,11 +155,13 @@ class Persister:
 
     def flight(self, path: str) -> Flight | None:
         """The one recording of the cassette at ``path`` among all processes; ``None`` where the store is not shared."""
-        return self._leases.flight(self.cassette_id(path), self.settings.wait) if self._leases is not None else None
+        return self._leases.flight(self.cassette_id(path), self.settings.wait, self._lose) if self._leases is not None else None
 
     def reload(self, path: str, before: CassetteRecord | None) -> tuple[CassetteRecord | None, list[tuple[Request, Any]]]:
         """The cassette at ``path`` as it is now, and the episodes that others have stored since it was loaded as ``before``."""
-        record = self._load(self.store, self.cassette_id(path))
+        record = None
+        with contextlib.suppress(StoreUnavailableError):  # then no call is made
+            record = self._load(self.store, self.cassette_id(path))
         if record is None:
             return before, []
         known = {one.key: one.fresh_until for one in before.episodes} if before is not None else {}
@@ -224,8 +245,11 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
 
 
 def _episode(request: Any, response: Any) -> Episode:
-    body = read_body(request.body).data if request.body is not None else None
-    headers = {name: [value] for name, value in request.headers.items()}
+    known = isinstance(request, Request) and request.unsupported is None
+    body = request._body if known else read_body(request.body).data if request.body is not None else None
+    # One look at what vcrpy's headers keep, instead of one for each name.
+    store = getattr(request.headers, "_store", None)
+    headers = {name: [value] for name, value in (store.values() if isinstance(store, dict) else request.headers.items())}
     return Episode(
         {"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response, key=getattr(request, "key", None)
     )

@@ -40,21 +40,19 @@ def of_episode(episode: Episode) -> Price:
 @functools.lru_cache(maxsize=4096)
 def price(call: Used) -> Price:
     """What the call cost at today's prices."""
-    host = urlsplit(call.address).hostname or ""
-    name = call.name
-    if not call.usage:
-        return Price(None, host, f"{name}: the answer tells no usage")
-    if not call.model:
-        return Price(None, host, f"{name}: neither request nor answer names a model")
     try:
         import genai_prices.data_snapshot
     except (ImportError, OSError) as error:  # a file system that a test has replaced
-        return Price(None, host, f"{name}: the table of prices cannot be loaded: {error}")
+        return Price(None, _host(call.address), f"{call.name}: the table of prices cannot be loaded: {error}")
     table = genai_prices.data_snapshot.get_snapshot()
+    whose = next(_providers(table, call.address, call.model), _host(call.address))
+    if not call.usage:
+        return Price(None, whose, f"{call.name}: the answer tells no usage")
     told = json.loads(call.usage)
     # A deployment of Azure's has a name of its own, and only the answer tells the model's.
     for model in dict.fromkeys((call.model, told.get("model", call.model))):
-        for provider in _providers(table, call.address, model):
+        # The shape of OpenAI's is what most gateways speak, whatever they call their models.
+        for provider in dict.fromkeys((*_providers(table, call.address, model), "openai")):
             for flavor in _flavors(call.address):
                 try:
                     usage = table.extract_usage({**told, "model": model}, provider, api_flavor=flavor).usage
@@ -62,7 +60,11 @@ def price(call: Used) -> Price:
                 except (LookupError, ValueError, TypeError):
                     continue
                 return Price(float(found.total_price), provider)
-    return Price(None, host, f"{name}: no price is known for what it used")
+    return Price(None, whose, f"{call.name}: no price is known for what it used")
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or ""
 
 
 def _flavors(address: str) -> Iterator[str]:
@@ -80,7 +82,6 @@ def _providers(table: DataSnapshot, address: str, model: str) -> Iterator[str]:
             yield table.find_provider(**{"model_ref": None, "provider_id": None, "provider_api_url": None, **known}).id
         except LookupError:
             continue
-    yield "openai"
 
 
 def total(prices: Iterable[Price]) -> tuple[float | None, bool]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
+from urllib.parse import urlparse
 
 from vcr.request import HeadersDict
 from vcr.request import Request as VcrRequest
@@ -13,6 +15,20 @@ from llm_vcr import _core
 from llm_vcr.errors import UnsupportedBodyError
 from llm_vcr.matchers import Matchers
 from llm_vcr.request import header, is_one_shot, read_body
+
+# The same few again and again.
+_parsed = functools.lru_cache(maxsize=256)(urlparse)
+
+
+def _headers(headers: Any) -> HeadersDict:
+    """Headers as vcrpy has them. Its own way looks each name of a mapping up again, which for those of httpx is a search."""
+    if isinstance(headers, Mapping) and not isinstance(headers, HeadersDict):
+        store = {name.lower(): (name, value) for name, value in headers.items()}
+        if len(store) == len(headers) and not any(isinstance(value, list | tuple) for _, value in store.values()):
+            made = HeadersDict()
+            made._store = store
+            return made
+    return headers if isinstance(headers, HeadersDict) else HeadersDict(headers)
 
 
 class ComparableBody(bytes):
@@ -80,6 +96,10 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
 
     def __init__(self, method: str, uri: str, body: object, headers: Any) -> None:
         """Read ``body`` to its end. One that cannot be read is left to vcrpy and marked `unsupported`."""
+        headers = _headers(headers)
+        if type(body) is bytes:  # httpx: nothing about it needs to be found out
+            super().__init__(method, uri, body, headers)
+            return
         left = body
         if self.drains and is_one_shot(body):
             # Whatever becomes of the chunks, they are still there to be sent.
@@ -118,6 +138,16 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         # vcrpy has read a file to its end before we see it; an empty one was consumed by whoever sent it before.
         made.consumed = made.consumed or (bool(getattr(request, "_was_file", False)) and not body)
         return made
+
+    @property
+    def uri(self) -> str:
+        """Where it goes."""
+        return self._uri
+
+    @uri.setter
+    def uri(self, uri: str) -> None:
+        self._uri = uri
+        self.parsed_uri = _parsed(uri)
 
     @property
     def body(self) -> Any:

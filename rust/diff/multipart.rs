@@ -11,7 +11,7 @@ use super::{first_difference, text};
 use crate::body::Rules;
 use crate::error::Error;
 use crate::media::{self, Original};
-use crate::multipart::{self, Part, Piece};
+use crate::multipart::{self, Part};
 
 /// Parts named where their number differs.
 const MOST_NAMED: usize = 6;
@@ -103,7 +103,10 @@ fn original(payload: &[u8]) -> Option<Original> {
 /// The header lines that count: a length that follows from the payload does not.
 fn header_lines<'a>(part: &Part<'a>) -> impl Iterator<Item = &'a [u8]> {
     let is_length = |line: &&[u8]| line.get(..15).is_some_and(|name| name.eq_ignore_ascii_case(b"content-length:"));
-    part.headers.split(|byte| *byte == b'\n').filter(move |line| !is_length(line))
+    let mut lines: Vec<&[u8]> = part.headers.split(|byte| *byte == b'\n').filter(|line| !is_length(line)).collect();
+    // In which order they stand does not count either.
+    lines.sort_unstable();
+    lines.into_iter()
 }
 
 /// `part[2] "image"`
@@ -291,15 +294,11 @@ fn framing(a: &[u8], a_type: &str, b: &[u8], b_type: &str) -> Option<Mismatch> {
     Some(mismatch)
 }
 
-/// Everything but the payloads, boundaries rewritten.
+/// Everything but the payloads, in canonical form.
 fn around_parts(body: &[u8], content_type: &str) -> Vec<u8> {
     let mut text = Vec::new();
     if let Ok(rewrite) = multipart::rewrite(body, content_type) {
-        for piece in rewrite.pieces() {
-            if let Piece::Framing(bytes) = piece {
-                text.extend_from_slice(bytes);
-            }
-        }
+        rewrite.canonical_into(&mut text, |_, _| ());
     }
     text
 }

@@ -4,6 +4,7 @@
 //! multiparts nested in it. Its text anywhere else is payload. Nothing is copied before [`Rewrite::write_to`].
 
 mod content_type;
+mod headers;
 mod names;
 mod structure;
 
@@ -90,6 +91,23 @@ impl<'a> Rewrite<'a> {
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.unchanged
+    }
+
+    /// Puts what two bodies that say the same have in common into `sink`: the framing with the headers of each part by their names,
+    /// and each payload by `payload`.
+    pub fn canonical_into<S: Sink>(&self, sink: &mut S, payload: impl Fn(&[u8], &mut S)) {
+        let mut framing = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Framing(bytes) => framing.extend_from_slice(bytes),
+                Piece::Payload { bytes, .. } => {
+                    sink.put(&headers::in_order(&framing));
+                    framing.clear();
+                    payload(bytes, sink);
+                }
+            }
+        }
+        sink.put(&headers::in_order(&framing));
     }
 
     /// Writes the rewritten body: [`Rewrite::len`] bytes.

@@ -23,6 +23,8 @@ mod _core {
     #[pymodule_export]
     const NO_KEY: &str = fingerprint::NO_KEY;
     #[pymodule_export]
+    const CREDENTIAL_HEADERS: [&str; 8] = fingerprint::CREDENTIAL_HEADERS;
+    #[pymodule_export]
     const FIXED_BOUNDARY: &str = multipart::FIXED_BOUNDARY;
     #[pymodule_export]
     const FORMAT: u32 = fingerprint::FORMAT;

@@ -75,7 +75,18 @@ impl<'py> Builder<'py, '_, '_> {
                     value
                 }
             }
-            Event::Binary(bytes) => PyBytes::new(py, &bytes).into_any(),
+            Event::Binary(digits) => {
+                let Some(len) = digits.decoded_len() else { return Ok(None) };
+                let mut good = None;
+                let bytes = PyBytes::new_with(py, len, |out| {
+                    good = digits.decode(out);
+                    Ok(())
+                })?;
+                if good.is_none() {
+                    return Ok(None);
+                }
+                bytes.into_any()
+            }
             Event::Anchor(number) => {
                 let node = self.node(place)?;
                 if let Some(node) = &node {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Function: TypeAlias = Callable[[str], Any]
 """Takes the stand-in's URL, returns (or awaits) what the client was given."""
+
+REPLAYING = os.environ.get("CLIENTS_PHASE") == "replay"
+"""Whether this process replays, for cases that do something else then; the runner tells its processes what they are for."""
 
 
 @dataclass(frozen=True)

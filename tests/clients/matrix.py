@@ -22,6 +22,9 @@ def check(client: str, folder: Path, subtests: pytest.Subtests, record_property:
     for one in verdicts:
         with subtests.test(case=one.name):
             assert one.right, f"{one.verdict}\n{one.why}"
+    refused = {one.name.partition(" but ")[0] for one in verdicts if one.negative}
+    alone = [one.name for one in verdicts if one.right and not one.negative and one.name not in refused]
+    assert not alone, f"what must these not be confused with? {alone}"
 
 
 def verdicts_of(report: pytest.TestReport) -> list[Verdict]:

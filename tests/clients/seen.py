@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # A cassette holds no cookies, while a client that records has to get them: a login would not work otherwise.
@@ -26,8 +26,16 @@ def seen(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [seen(one) for one in value]
     if isinstance(value, BaseException):
-        return {"raised": type(value).__name__}
+        return {"raised": type(value).__name__, "status": seen(getattr(value, "status_code", None))}
     raise TypeError(f"a case returned a {type(value).__qualname__}: return what can be compared")
+
+
+def attempted(call: Callable[[], Any], *errors: type[Exception]) -> Any:
+    """What a call returns, or one of these errors where it raises one: for cases that live end in it, too."""
+    try:
+        return call()
+    except errors as error:
+        return error
 
 
 def headers(pairs: Any) -> list[list[str]]:

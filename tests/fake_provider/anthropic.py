@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn, arguments, tokens
+from tests.fake_provider.jobs import Jobs
 
 Event: TypeAlias = tuple[str | None, object]
 
 
 class Anthropic:
-    """Messages and their token counts."""
+    """Messages, their token counts, and batches of them."""
 
     _routes: dict[tuple[str, str], Callable[[Request, Turn], Reply]]
 
@@ -22,7 +23,9 @@ class Anthropic:
             ("POST", "/v1/messages"): messages,
             ("POST", "/v1/messages/count_tokens"): count_tokens,
             ("POST", "/v1/files"): upload,
+            ("POST", "/v1/messages/batches"): self._batch,
         }
+        self._jobs = Jobs()
 
     def claims(self, request: Request) -> bool:
         """Its own paths, and whatever names the API's version."""
@@ -56,9 +59,31 @@ class Anthropic:
     def answer(self, request: Request, turn: Turn) -> Reply:
         """Looks the path up."""
         route = self._routes.get((request.method, request.path))
+        if route is None and request.path.startswith("/v1/messages/batches/"):
+            return self._batch(request, turn)
         if route is None:
             raise BadRequest(f"Not found: {request.method} {request.path}", 404)
         return route(request, turn)
+
+    def _batch(self, request: Request, turn: Turn) -> Reply:
+        """A batch as it was made, or as it is now."""
+        ident = request.path.removeprefix("/v1/messages/batches").strip("/")
+        ended = bool(ident) and self._jobs.done(ident)
+        states = ("processing", "succeeded", "errored", "canceled", "expired")
+        counts = {state: int(state == ("succeeded" if ended else "processing")) for state in states}
+        entry = {
+            "id": ident or turn.ident("msgbatch_01", 22),
+            "type": "message_batch",
+            "processing_status": "ended" if ended else "in_progress",
+            "request_counts": counts,
+            "created_at": "2026-01-01T00:00:00Z",
+            "expires_at": "2026-01-02T00:00:00Z",
+            "ended_at": "2026-01-01T01:00:00Z" if ended else None,
+            "archived_at": None,
+            "cancel_initiated_at": None,
+            "results_url": None,
+        }
+        return Reply.json(entry)
 
 
 def upload(request: Request, turn: Turn) -> Reply:

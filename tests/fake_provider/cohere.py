@@ -11,11 +11,11 @@ Event: TypeAlias = tuple[str | None, object]
 
 
 class Cohere:
-    """Chat, embeddings and reranking of version 2."""
+    """Chat, embeddings and reranking of version 2, and data sets."""
 
     def claims(self, request: Request) -> bool:
-        """The paths of its second version."""
-        return request.path in ("/v2/chat", "/v2/embed", "/v2/rerank", "/v1/tokenize")
+        """Its own paths."""
+        return request.path in ("/v2/chat", "/v2/embed", "/v2/rerank", "/v1/tokenize", "/v1/datasets")
 
     def key(self, request: Request) -> str | None:
         """The bearer token."""
@@ -31,6 +31,9 @@ class Cohere:
 
     def answer(self, request: Request, turn: Turn) -> Reply:
         """Looks the path up."""
+        if request.path == "/v1/datasets":
+            request.file("data")
+            return Reply.json({"id": turn.ident("", 32)})
         asked = request.json
         match request.path:
             case "/v2/chat":

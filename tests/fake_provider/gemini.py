@@ -8,18 +8,20 @@ import threading
 from typing import Any
 
 from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn, arguments, tokens
+from tests.fake_provider.jobs import Jobs
 from tests.fake_provider.media import noise_png
 
 _ACTION = re.compile(r"/v1(?:beta)?/models/(?P<model>[^/:]+):(?P<action>\w+)")
 
 
 class Gemini:
-    """Content (whole, streamed, with tools and images), token counts, embeddings and files."""
+    """Content (whole, streamed, with tools and images), token counts, embeddings, files, and stores of files, which take their time."""
 
     def __init__(self) -> None:
         self._uploads: dict[str, dict[str, Any]] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
+        self._jobs = Jobs()
 
     def claims(self, request: Request) -> bool:
         """Its own header, and the paths of its actions and uploads."""
@@ -51,6 +53,8 @@ class Gemini:
             return self._upload(request, turn)
         if "/files/" in request.path:
             return self._file(request)
+        if "/fileSearchStores/" in request.path:
+            return self._file_search(request, turn)
         if (match := _ACTION.fullmatch(request.path)) is None:
             raise BadRequest(f"Not found: {request.method} {request.path}", 404)
         model = match["model"]
@@ -101,6 +105,15 @@ class Gemini:
         reply = Reply.json({"file": _without_none(entry)})
         reply.headers["X-Goog-Upload-Status"] = "final"
         return reply
+
+    def _file_search(self, request: Request, turn: Turn) -> Reply:
+        """A file is put into a store by an operation, which is asked about until it is done."""
+        name = request.path.removeprefix("/v1beta/").removeprefix("/v1/")
+        if name.endswith(":importFile"):
+            return Reply.json({"name": f"{name.removesuffix(':importFile')}/operations/{turn.ident('', 12)}"})
+        if not self._jobs.done(name):
+            return Reply.json({"name": name})
+        return Reply.json({"name": name, "done": True, "response": {"documentName": turn.ident("documents/", 12)}})
 
     def _file(self, request: Request) -> Reply:
         name = request.path.removeprefix("/v1beta/").removeprefix("/v1/")

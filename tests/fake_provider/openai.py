@@ -12,16 +12,18 @@ from typing import Any, TypeAlias
 
 from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn, arguments, tokens
 from tests.fake_provider.openai_media import drawing, edit_images, embeddings, generate_images, speak, transcribe
+from tests.fake_provider.openai_stores import VectorStores
 
 Event: TypeAlias = tuple[str | None, object]
 
 
 class OpenAI:
-    """Chat, responses, embeddings, images, audio, files and models."""
+    """Chat, responses, embeddings, images, audio, files, vector stores and models."""
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[dict[str, Any], bytes]] = {}
         self._lock = threading.Lock()
+        self._stores = VectorStores()
         self._routes: dict[tuple[str, str], Callable[[Request, Turn], Reply]] = {
             ("POST", "/chat/completions"): chat,
             ("POST", "/responses"): responses,
@@ -75,6 +77,8 @@ class OpenAI:
             return route(request, turn)
         if match := re.fullmatch(r"/files/([^/]+)(/content)?", path):
             return self._file(request.method, match[1], bool(match[2]))
+        if (reply := self._stores.answer(request, path, turn)) is not None:
+            return reply
         raise BadRequest(f"Unknown request URL: {request.method} {request.path}.", 404)
 
     def _upload(self, request: Request, turn: Turn) -> Reply:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-
 from tests.fake_provider.exchange import BadRequest, Reply, Request, Turn
+from tests.fake_provider.jobs import Jobs
 
 
 class Plain:
     """Everything below ``/plain``; no key is asked for."""
 
     def __init__(self) -> None:
-        self._polled: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._jobs = Jobs()
 
     def claims(self, request: Request) -> bool:
         """Its own paths."""
@@ -44,6 +41,9 @@ class Plain:
                 return Reply(f"Zürich {turn.number} {turn.nonce}".encode("latin-1"), "text/plain; charset=iso-8859-1")
             case "moved":
                 return Reply(b"", "text/plain", 302, {"Location": f"/plain/landed?number={turn.number}"})
+            case "kept":
+                # Whoever follows must send the same again (RFC 9110, section 15.4.8).
+                return Reply(b"", "text/plain", 307, {"Location": "/plain/echo"})
             case "landed":
                 return Reply.json({"answer": turn.answer})
             case "job":
@@ -52,9 +52,5 @@ class Plain:
                 raise BadRequest(f"/plain/{other} is not known to the stand-in.", 404)
 
     def _job(self, request: Request, turn: Turn) -> Reply:
-        """Done at the third time of asking, for each id."""
         ident = request.query.get("id", "")
-        with self._lock:
-            self._polled[ident] += 1
-            done = self._polled[ident] % 3 == 0
-        return Reply.json({"id": ident, "state": "done" if done else "running", "answer": turn.answer})
+        return Reply.json({"id": ident, "state": "done" if self._jobs.done(ident) else "running", "answer": turn.answer})

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib
+import io
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -72,7 +74,7 @@ def test_every_mend_fits_the_vcrpy_we_test_with(name: str) -> None:
 
 @pytest.mark.parametrize("name", mends.MENDS)
 def test_a_mend_that_does_not_fit_is_left_out_with_a_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules[f"llm_vcr.mends.{name}"]
+    module = importlib.import_module(f"llm_vcr.mends.{name}")
     monkeypatch.setattr(module, "NEEDS", (*module.NEEDS, "vcr.stubs:NoSuchThing.anywhere"))
     mends.fitting.cache_clear()
     try:
@@ -141,6 +143,43 @@ def test_every_call_of_every_thread_is_recorded(fetch: Any, provider: FakeProvid
 
 
 # --- the same response
+
+
+def test_urllib_sends_a_body_without_a_length_whole(provider: FakeProvider, cassette: Any) -> None:
+    request = urllib.request.Request(f"{provider.url}/plain/echo", iter([b"one", b"two"]), {"content-type": "text/plain"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert response.status == 200
+    assert [call.length for call in provider.calls] == [6]
+    [(stored, _)] = cassette.data
+    assert stored.body == b"onetwo"
+
+
+def test_a_form_that_is_sent_again_is_recorded_again(provider: FakeProvider, cassette: Any) -> None:
+    async def send() -> None:
+        async with aiohttp.ClientSession() as client, client.post(f"{provider.url}/plain/kept", data={"a": io.BytesIO(b"1")}) as response:
+            assert response.status == 200
+
+    asyncio.run(send())
+    assert len({call.sha256 for call in provider.calls}) == 1
+    (first, _), (second, _) = cassette.data
+    assert second.uri.endswith("/plain/echo")
+    assert second.body == first.body
+    assert second.headers["content-type"] == first.headers["content-type"]
+
+
+def test_what_is_played_is_used_up_as_if_it_was_sent(provider: FakeProvider, tmp_path: Path) -> None:
+    async def send(file: Any) -> int:
+        async with aiohttp.ClientSession() as client, client.post(f"{provider.url}/plain/echo", data=file) as response:
+            return response.status
+
+    left = []
+    for _ in range(2):
+        file = io.BytesIO(b"one two")
+        with llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")):
+            assert asyncio.run(send(file)) == 200
+        left.append("closed" if file.closed else file.read())
+    assert provider.count == 1
+    assert left[0] == left[1] != b"one two"
 
 
 def test_an_answer_that_is_not_kept_is_seen_as_it_came(provider: FakeProvider, cassette: Any) -> None:

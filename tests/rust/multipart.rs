@@ -4,6 +4,7 @@ mod dull;
 
 use std::borrow::Cow;
 
+use llm_vcr::body::{Rules, canonical};
 use llm_vcr::error::{Error, ErrorKind};
 use llm_vcr::multipart::{ContentType, FIXED_BOUNDARY, MAX_NESTING, Piece, parts, rewrite};
 use proptest::prelude::*;
@@ -395,6 +396,36 @@ proptest! {
             let again = ContentType::parse(&changed).unwrap();
             prop_assert_eq!(again.boundary().unwrap(), FIXED_BOUNDARY.as_bytes(), "{} from {}", changed, text);
             prop_assert!(matches!(again.with_boundary(FIXED_BOUNDARY), Cow::Borrowed(same) if same == changed));
+        }
+    }
+
+    /// Of different names, that is: which of two of one name stands first may say something.
+    #[test]
+    fn the_order_of_part_headers_does_not_count(
+        parts in proptest::collection::vec((proptest::collection::vec(("[a-d]|[A-D]", "[a-z ]{0,4}(\r\n [a-z]{1,3})?"), 0..5), "[^\r\n]{0,6}"), 1..4),
+        seed in any::<u64>(),
+    ) {
+        let key = |name: &str| (seed >> (u64::from(name.to_lowercase().as_bytes()[0] - b'a') * 8)) & 0xff;
+        let form = |parts: &[(Vec<(String, String)>, String)]| {
+            let mut out = Vec::new();
+            for (headers, payload) in parts {
+                out.extend_from_slice(b"--b\r\n");
+                for (name, value) in headers {
+                    out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+                }
+                out.extend_from_slice(format!("\r\n{payload}\r\n").as_bytes());
+            }
+            out.extend_from_slice(b"--b--\r\n");
+            canonical(&out, Some("multipart/form-data; boundary=b"), &Rules::default(), false)
+        };
+        let mut shuffled = parts.clone();
+        for (headers, _) in &mut shuffled {
+            headers.sort_by_key(|(name, _)| key(name));
+        }
+        prop_assert_eq!(form(&shuffled), form(&parts));
+        if let Some((_, value)) = shuffled[0].0.first_mut() {
+            value.push('!');
+            prop_assert_ne!(form(&shuffled), form(&parts));
         }
     }
 }

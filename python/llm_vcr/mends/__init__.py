@@ -14,42 +14,53 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from unittest import mock
 
 from llm_vcr.errors import LlmVcrWarning
+from llm_vcr.swaps import Swaps
 
-MENDS = ("aiohttp_bodies", "events", "same_response", "threads")
+MENDS = ("aiohttp_bodies", "aiohttp_redirects", "chunks", "events", "logs", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
 
 
 class _Open:
-    """The mends that are in place, and for how many open cassettes."""
+    """The mends, and for how many open cassettes they are in place."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # Whatever is collected meanwhile may be a cassette that nobody left.
+        self.lock = threading.RLock()
         self.count = 0
-        self.stack = contextlib.ExitStack()
+        self.swaps = Swaps(())
+        self.modules: tuple[ModuleType, ...] = ()
+
+    def enter(self) -> Swaps:
+        with self.lock:
+            if self.count == 0:
+                # Made once, unless what they mend is not what it was.
+                if self.modules != fitting() or not self.swaps.fits():
+                    self.modules = fitting()
+                    self.swaps = Swaps(patch for mend in self.modules for patch in mend.patches())
+                self.swaps.put()
+            self.count += 1
+            return self.swaps
+
+    def leave(self) -> None:
+        with self.lock:
+            self.count -= 1
+            if self.count == 0:
+                self.swaps.put_back()
 
 
 _open = _Open()
 
 
 @contextlib.contextmanager
-def applied() -> Iterator[None]:
+def applied() -> Iterator[Swaps]:
     """All mends that fit, from the first cassette that opens to the last that closes."""
-    with _open.lock:
-        if _open.count == 0:
-            for mend in fitting():
-                for owner, name, replacement in mend.patches():
-                    _open.stack.enter_context(mock.patch.object(owner, name, replacement))
-        _open.count += 1
+    swaps = _open.enter()
     try:
-        yield
+        yield swaps
     finally:
-        with _open.lock:
-            _open.count -= 1
-            if _open.count == 0:
-                _open.stack.close()
+        _open.leave()
 
 
 @functools.cache

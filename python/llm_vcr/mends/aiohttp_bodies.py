@@ -2,13 +2,18 @@
 
 It is given ``data=`` and ``json=`` alike as they were passed, so a form and a JSON object of the same members look the same; and a form
 is empty once it was sent. Here aiohttp's own classes make the form or the JSON first, so that what is recorded is what is sent.
+
+What is answered from a cassette is used up as if it had been sent: a file that aiohttp reads to its end is at its end on replay, too, and
+the next call sends as little of it.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import io
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, cast
 
 CLIENTS = ("aiohttp",)
@@ -19,6 +24,9 @@ NEEDS = (
     "aiohttp:FormData",
     "aiohttp:JsonPayload",
 )
+
+_sent: ContextVar[list[bool]] = ContextVar("llm_vcr_sent")
+"""Not empty once the call that is being made has gone to aiohttp itself."""
 
 
 def patches() -> Iterator[tuple[object, str, object]]:
@@ -33,7 +41,12 @@ def patches() -> Iterator[tuple[object, str, object]]:
 
 
 def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any) -> Callable[..., Any]:
-    inner = factory(cassette, real_request)
+    @functools.wraps(real_request)
+    async def sending(*arguments: Any, **keywords: Any) -> Any:
+        _sent.get([]).append(True)
+        return await real_request(*arguments, **keywords)
+
+    inner = factory(cassette, sending)
 
     @functools.wraps(real_request)
     async def request(session: Any, method: str, url: Any, **keywords: Any) -> Any:
@@ -45,9 +58,39 @@ def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any
             from aiohttp import FormData
 
             keywords["data"] = FormData(cast("Any", data))
-        return await inner(session, method, url, **keywords)
+        sent: list[bool] = []
+        before = _sent.set(sent)
+        try:
+            response = await inner(session, method, url, **keywords)
+        finally:
+            _sent.reset(before)
+        if not sent:
+            await _use_up(keywords.get("data"))
+        return response
 
     return request
+
+
+class _Nowhere:
+    """Takes what a payload writes, and forgets it."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Forget it."""
+
+
+async def _use_up(data: object) -> None:
+    """Do to a body what aiohttp does to one that it sends: a form is emptied, a file read to its end and closed."""
+    from aiohttp import FormData, Payload
+    from aiohttp.payload import get_payload
+
+    if isinstance(data, FormData):
+        data = data()
+    elif isinstance(data, io.IOBase):
+        data = get_payload(data)
+    if isinstance(data, Payload):
+        await data.write(cast("Any", _Nowhere()))
+        if hasattr(data, "close"):  # since aiohttp 3.12
+            await data.close()
 
 
 def _is_form(data: object) -> bool:

@@ -7,6 +7,7 @@ blank line (https://html.spec.whatwg.org/multipage/server-sent-events.html), AWS
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import importlib
 import importlib.util
@@ -31,6 +32,10 @@ _AIOHTTP = (
 )
 
 _END = re.compile(rb"(?:\r\n\r\n|\n\n|\r\r)[\r\n]*")
+
+
+def _is_stream(content_type: str | None) -> bool:
+    return (content_type or "").partition(";")[0].strip().lower() in ("text/event-stream", "application/vnd.amazon.eventstream")
 
 
 def pieces(body: bytes, content_type: str | None) -> list[bytes] | None:
@@ -71,31 +76,64 @@ def patches() -> Iterator[tuple[object, str, object]]:
 
 def _httpx_response(deserialize: Callable[..., Any], stored: Any, library: Any) -> Any:
     response = deserialize(stored, library)
-    content_type = response.headers.get("content-type")
+    content_type = header(stored.get("headers"), "content-type")
     # Without its type a body is no stream; joining it would copy it.
-    events = pieces(b"".join(response.stream), content_type) if pieces(b"", content_type) is not None else None
-    if events is not None:
-        response.stream = _event_stream(library)(events)
+    if _is_stream(content_type):
+        stream, kind = _httpx_events(library)
+        response.stream = stream(b"".join(response.stream), content_type)
+        response.__class__ = kind
     return response
 
 
 @functools.cache
-def _event_stream(library: Any) -> Callable[[list[bytes]], Any]:
-    class EventStream(library.ByteStream):  # type: ignore[misc]  # whichever of the two libraries it is
+def _httpx_events(library: Any) -> tuple[Any, Any]:
+    """The classes of a stream and of a response that give one event at a time, for whichever of the two libraries it is."""
+
+    class EventStream(library.ByteStream):  # type: ignore[misc]
         """A byte stream that gives one event at a time."""
 
-        def __init__(self, events: list[bytes]) -> None:
-            super().__init__(b"".join(events))
-            self._events = events
+        at_once = False
+        """Whoever reads it asks for the whole, and cannot see in which pieces it came."""
+
+        def __init__(self, body: bytes, content_type: str | None) -> None:
+            super().__init__(body)
+            self._body, self._type = body, content_type
+
+        def _pieces(self) -> list[bytes]:
+            return [self._body] if self.at_once else pieces(self._body, self._type) or []
 
         def __iter__(self) -> Iterator[bytes]:
-            yield from self._events
+            yield from self._pieces()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            for event in self._events:
+            for event in self._pieces():
                 yield event
 
-    return EventStream
+    class EventResponse(library.Response):  # type: ignore[misc]
+        """A response with such a stream. Where it is read as a whole, the events need not be joined again one by one."""
+
+        def _read_at_once(self) -> None:
+            stream = self.stream
+            while stream is not None and not isinstance(stream, EventStream):
+                stream = getattr(stream, "_stream", None)  # the client binds it to the response and a timer
+            if stream is not None:
+                stream.at_once = True
+
+        def read(self) -> bytes:
+            self._read_at_once()
+            content: bytes = super().read()
+            return content
+
+        async def aread(self) -> bytes:
+            self._read_at_once()
+            content: bytes = await super().aread()
+            return content
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            """As the response it stands for: nobody could import this class."""
+            return copyreg.__newobj__, (library.Response,), self.__getstate__()  # type: ignore[attr-defined]
+
+    return EventStream, EventResponse
 
 
 def _urllib3_stream(stream: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:

@@ -8,10 +8,9 @@ urllib3 go on with that very object, while those for httpx and aiohttp are mende
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import importlib.util
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from llm_vcr.mends.events import aiohttp_content
@@ -24,7 +23,6 @@ NEEDS = (
 )
 _AIOHTTP = (
     "vcr.stubs.aiohttp_stubs:record_response",
-    "vcr.stubs.aiohttp_stubs:record_responses",
     "vcr.stubs.aiohttp_stubs:_serialize_headers",
     "vcr.stubs.aiohttp_stubs:_deserialize_headers",
     "vcr.stubs.aiohttp_stubs:MockStream",
@@ -41,7 +39,7 @@ def patches() -> Iterator[tuple[object, str, object]]:
     if importlib.util.find_spec("aiohttp") is not None and not missing(_AIOHTTP):
         aiohttp_stubs = importlib.import_module("vcr.stubs.aiohttp_stubs")
         yield aiohttp_stubs, "record_response", _record_aiohttp
-        yield aiohttp_stubs, "record_responses", functools.partial(_record_chain, aiohttp_stubs.record_responses)
+        yield aiohttp_stubs, "record_responses", _record_chain
 
 
 def _record_httpx(cassette: Any, request: Any, real: Any, content: bytes) -> None:
@@ -57,10 +55,28 @@ def _record_httpx(cassette: Any, request: Any, real: Any, content: bytes) -> Non
     real.headers, real.stream, real.extensions = replayed.headers, replayed.stream, replayed.extensions
 
 
-async def _record_chain(record: Callable[..., Awaitable[None]], cassette: Any, request: Any, real: Any) -> None:
-    """Count what aiohttp does below vcrpy: it follows redirects itself, and vcrpy asks the cassette about the first call only."""
-    cassette.count_live(len(real.history))
-    await record(cassette, request, real)
+async def _record_chain(cassette: Any, request: Any, real: Any) -> None:
+    """Record what aiohttp did below vcrpy, which follows redirects itself.
+
+    A request that a redirect asked for again (307, 308) has its body again: by aiohttp's own rules, those of browsers. vcrpy records none.
+    """
+    from vcr.stubs import aiohttp_stubs
+
+    if not real.history:
+        await aiohttp_stubs.record_response(cassette, request, real)
+        return
+    body, content_type, before = request.body, getattr(request, "content_type", None), None
+    for hop in (*real.history, real):
+        if before is not None and (before.status == 303 or (before.status in (301, 302) and before.method == "POST")):
+            body = content_type = None
+        before = hop
+        headers = aiohttp_stubs._serialize_headers(hop.request_info.headers)
+        if content_type is not None:
+            # The form was read under a boundary of its own, not under the one that was sent.
+            headers = {name: values for name, values in headers.items() if name.lower() != "content-type"}
+            headers["Content-Type"] = [content_type]
+        again = aiohttp_stubs.Request(hop.request_info.method, str(hop.request_info.url), body, headers)
+        await aiohttp_stubs.record_response(cassette, again, hop)
 
 
 async def _record_aiohttp(cassette: Any, request: Any, real: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -13,14 +14,18 @@ import pytest
 
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
-from llm_vcr.hosts import is_provider
+from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.gate import Failure
+from llm_vcr.pytest_plugin.guard import Guard
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
+from llm_vcr.pytest_plugin.origins import Origins
+from llm_vcr.pytest_plugin.outage import Outage
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
 from llm_vcr.pytest_plugin.totals import Totals
@@ -48,8 +53,11 @@ class Session:
         """The verdicts that stand beside an outcome, as foreseen after the call."""
         self._unmatched: set[str] = set()
         """Entries of ``llm_vcr_skip`` that name no test."""
+        self._undo = contextlib.ExitStack()
+        """What outlives a test, and is undone at the end in reverse order."""
         self._keys = SuppliedKeys()
         self._boundary = PinnedBoundary()
+        self._outage = Outage()
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
@@ -57,7 +65,16 @@ class Session:
             # Workers draw on the tickets of the process that started them.
             self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
         budget = Budget(settings.max_live_calls, self._tickets, settings.max_live_usd)
-        self._calls = LiveCalls(lambda host: is_provider(host, settings.provider_hosts), budget, config.rootpath)
+        origins = Origins()
+        self._calls = LiveCalls(
+            lambda host: is_provider(host, settings.provider_hosts),
+            lambda host: is_credential(host, settings.credential_hosts),
+            budget,
+            origins,
+            config.rootpath,
+        )
+        self._guard = Guard(config, settings, origins)
+        config.pluginmanager.register(self._guard, "llm_vcr_guard")
         self._report: Report | None = None
         if settings.report != "off":
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
@@ -76,11 +93,14 @@ class Session:
         config.option.record_mode = "new_episodes" if self._fresh_start else self._mode
         self._store: Store | None = None
         if settings.supply_keys:
+            self._undo.callback(self._keys.take_back)
             self._keys.supply(config.rootpath)
         if settings.pin_boundary:
+            self._undo.callback(self._boundary.let_go)
             self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
+        self._undo.callback(self._calls.stop)
         self._calls.watch()
 
     def _default_mode(self) -> str:
@@ -97,7 +117,7 @@ class Session:
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
         except StoreUnavailableError as error:
-            # A worker that ended here would be a crash to its controller, which looks for itself; each of its tests fails before it calls.
+            # A worker that ended here would be a crash to its controller, which looks for itself; its first test ends the run.
             if self._settings.outage == "fail" and self._workerinput is None:
                 pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
         return store
@@ -111,11 +131,9 @@ class Session:
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """Undo what outlives a test."""
-        self._calls.stop()
-        self._keys.take_back()
+        self._undo.close()
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
-        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
 
@@ -136,6 +154,16 @@ class Session:
             # It takes the clients' own functions as they are now, before we watch them.
             from llm_vcr import vcrpy_hooks  # noqa: F401
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Make sure that every client goes through the cassettes, before any is used."""
+        if self._marking.any_marked:
+            from llm_vcr.persister import Persister
+            from llm_vcr.policy import Policy
+
+            persister = Persister(self._store, settings=self._settings)
+            self._guard.look(Policy(self._settings, persister, providers_only=True, spending=self._calls))
+
     # --- workers
 
     @pytest.hookimpl(optionalhook=True)
@@ -149,6 +177,7 @@ class Session:
         """Take what a worker has to tell beside its tests' reports."""
         told = getattr(node, "workeroutput", {})
         self._summary.outside += told.get("llm_vcr_outside", [])
+        self._summary.exchanges.update(told.get("llm_vcr_exchanges", {}))
         self._unmatched.update(told.get("llm_vcr_unmatched", []))
 
     def _is_everything(self) -> bool:
@@ -165,15 +194,20 @@ class Session:
         if self._workerinput is not None:
             told = {
                 "llm_vcr_outside": self._summary.outside,
+                "llm_vcr_exchanges": dict(self._calls.exchanges),
                 "llm_vcr_unmatched": sorted(self._unmatched),
-                "llm_vcr_collected": self._totals.told_by_worker(),
+                "llm_vcr_collected": self._totals.told_by_worker(any_marked=self._marking.any_marked),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
-        self._totals.decide(session, [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)])
+        self._summary.exchanges.update(self._calls.exchanges)
+        unmatched = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        holes = [Failure(f"llm_vcr_canary: {one}") for one in self._guard.holes]
+        self._totals.decide(session, [*unmatched, *self._guard.hints], holes, any_marked=self._marking.any_marked)
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
+        self._summary.outside += [{**call.dump(), "when": f"after {call.started_by} was over"} for call in self._calls.take_strangers()]
 
     # --- the cassette of a test
 
@@ -230,6 +264,7 @@ class Session:
             root=self._config.rootpath,
             # pytest-recording's persister: the arguments of the marker are cassettes to play from.
             extra_paths=getattr(vcr.persister, "extra_paths", ()),
+            on_lost=self._outage.note,
         )
         return Policy(
             settings,
@@ -238,6 +273,8 @@ class Session:
             providers_only=is_automatic(item),
             fresh_start=fresh_start,
             on_open=attempt.cassettes.append,
+            before_open=self._guard.send_canary,
+            belongs=self._guard.belongs,
             spending=self._calls,
             answer_refusals=True,
         )
@@ -254,6 +291,7 @@ class Session:
             Persister(store, settings=settings, root=self._config.rootpath),
             forced={} if self._forced_mode is None else {"record_mode": self._mode if self._mode != "rewrite" else "all"},
             on_open=None if attempt is None else attempt.cassettes.append,
+            belongs=self._guard.belongs,
             spending=self._calls,
         )
 
@@ -288,7 +326,9 @@ class Session:
             return (yield)
         finally:
             self._attempt = None
+            attempt.left_behind = self._guard.take_left()
             self._tell(attempt)
+            self._outage.end(item.session)
 
     def _why_disabled(self, attempt: Attempt) -> str | None:
         """Why a test that could have a cassette has none, or ``None``."""
@@ -302,7 +342,7 @@ class Session:
         item = attempt.item
         around = self._calls.take()
         self._calls.forget_expected()
-        if not attempt.cassettes and not around and attempt.phases.get("setup") != "passed":
+        if not attempt.cassettes and not around and not attempt.left_behind and attempt.phases.get("setup") != "passed":
             return
         verdict = attempt.verdict(around, self._why_disabled(attempt))
         # A rerun replaces what the attempt before it said, but not what that one spent.

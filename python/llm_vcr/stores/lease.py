@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import ClassVar, Protocol, runtime_checkable
 
 from llm_vcr.errors import StoreUnavailableError
@@ -63,9 +64,9 @@ class Leases:
             cls._known[store] = cls(store)
         return cls._known[store]
 
-    def flight(self, cassette_id: str, patience: float) -> Flight:
-        """A recording of this cassette that may have to wait ``patience`` seconds in all."""
-        return Flight(self, cassette_id, patience)
+    def flight(self, cassette_id: str, patience: float, on_lost: Callable[[StoreUnavailableError], None] = lambda _: None) -> Flight:
+        """A recording of this cassette that may have to wait ``patience`` seconds in all; ``on_lost`` is told of a store out of reach."""
+        return Flight(self, cassette_id, patience, on_lost)
 
     def _own_process(self) -> None:
         # A fork has our memory, and neither our leases nor our thread.
@@ -128,10 +129,11 @@ class Leases:
 class Flight:
     """A cassette's recording, as one process sees it."""
 
-    def __init__(self, leases: Leases, cassette_id: str, patience: float) -> None:
+    def __init__(self, leases: Leases, cassette_id: str, patience: float, on_lost: Callable[[StoreUnavailableError], None]) -> None:
         self._leases = leases
         self._cassette_id = cassette_id
         self._patience = patience
+        self._on_lost = on_lost
         self._lock = threading.Lock()
         self.holds = False
         self._off = False
@@ -150,8 +152,9 @@ class Flight:
                     self._off = True
                     return self.holds
                 self._await()
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
                 self._off = True
+                self._on_lost(error)
                 return False
             return True
 

@@ -33,7 +33,7 @@ pub const MIN_TEXT_BLOB: usize = 32 * 1024;
 
 /// Noise beyond this many bytes is kept in pieces. What a server allocates for one large value is rounded up by a tenth on average, and
 /// jemalloc gives a megabyte for a megabyte: this, and the few bytes around it. Divisible by three, as base64 is.
-pub const PIECE: usize = (1 << 20) - 16 - ((1 << 20) - 16) % 3;
+pub const PIECE: usize = (1 << 20) - 16;
 
 /// No pack is larger than this; a number beyond it is a damaged one.
 const MAX_LEN: usize = 1 << 30;

@@ -21,13 +21,61 @@ struct Header {
 /// Reads the scalar that `rest` begins with, inside a collection that is indented by `parent`: its text and its length, up to the start of
 /// the next line that is not its own.
 pub(super) fn scalar(rest: &str, parent: usize) -> Option<(String, usize)> {
+    let mut text = String::new();
+    let len = walk(rest, parent, &mut text)?;
+    Some((text, len))
+}
+
+/// As [`scalar`], of one whose indentation and line breaks say nothing: its lines as they stand there, how many bytes they have without
+/// those, and its length.
+pub(super) fn span(rest: &str, parent: usize) -> Option<(&str, usize, usize)> {
+    let mut letters = Letters(0);
+    let len = walk(rest, parent, &mut letters)?;
+    let start = memchr(b'\n', rest.as_bytes())?;
+    Some((&rest[start..len], letters.0, len))
+}
+
+/// What becomes of the pieces of a scalar.
+trait Pieces {
+    fn text(&mut self, piece: &str);
+    fn space(&mut self);
+    fn breaks(&mut self, many: usize);
+}
+
+impl Pieces for String {
+    fn text(&mut self, piece: &str) {
+        self.push_str(piece);
+    }
+
+    fn space(&mut self) {
+        self.push(' ');
+    }
+
+    fn breaks(&mut self, many: usize) {
+        self.extend(std::iter::repeat_n('\n', many));
+    }
+}
+
+/// Counts what is no indentation and no line break.
+struct Letters(usize);
+
+impl Pieces for Letters {
+    fn text(&mut self, piece: &str) {
+        self.0 += piece.len();
+    }
+
+    fn space(&mut self) {}
+
+    fn breaks(&mut self, _: usize) {}
+}
+
+fn walk(rest: &str, parent: usize, out: &mut impl Pieces) -> Option<usize> {
     let header = header(rest.as_bytes())?;
     let bytes = rest.as_bytes();
     let indent = match header.indent {
         Some(more) => parent + more,
         None => detect(bytes, header.len, parent)?,
     };
-    let mut out = String::new();
     let mut at = header.len;
     // Line breaks read and not yet written: what becomes of them depends on the line that follows.
     let (mut breaks, mut any, mut blank_before) = (0, false, false);
@@ -46,24 +94,24 @@ pub(super) fn scalar(rest: &str, parent: usize) -> Option<(String, usize)> {
                 let blank = matches!(first, b' ' | b'\t');
                 if header.folded && any && !blank && !blank_before {
                     if breaks == 1 {
-                        out.push(' ');
+                        out.space();
                     }
                     breaks -= 1;
                 }
                 blank_before = blank;
             }
         }
-        out.extend(std::iter::repeat_n('\n', breaks));
+        out.breaks(breaks);
         let end = start + memchr(b'\n', &bytes[start..])?;
-        out.push_str(&rest[start..end]);
+        out.text(&rest[start..end]);
         (at, breaks, any) = (end + 1, 1, true);
     }
     match header.chomp {
         Chomp::Strip => {}
-        Chomp::Clip => out.extend(any.then_some('\n')),
-        Chomp::Keep => out.extend(std::iter::repeat_n('\n', breaks)),
+        Chomp::Clip => out.breaks(usize::from(any)),
+        Chomp::Keep => out.breaks(breaks),
     }
-    Some((out, at))
+    Some(at)
 }
 
 fn header(bytes: &[u8]) -> Option<Header> {

@@ -4,10 +4,12 @@
 //! in which line. So the one rule of this reader is never to read anything differently; that much is enough for the files there are.
 //! Generic YAML crates read `yes`, `on`, `0777`, `1:30` and `!!binary` otherwise than `PyYAML` (YAML 1.1) does.
 
+mod binary;
 mod block;
 mod plain;
 mod quoted;
 mod read;
 pub mod write;
 
+pub use binary::Base64;
 pub use read::{Event, read};

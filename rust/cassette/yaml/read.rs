@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
-use super::{block, plain, quoted};
+use super::{Base64, block, plain, quoted};
 
 /// Collections are nested no deeper than this; cassettes are nested seven deep.
 const MAX_DEPTH: usize = 64;
@@ -30,7 +30,7 @@ pub enum Event<'a> {
     /// A plain scalar that may be a number, a date or text: `PyYAML` knows.
     Plain(Cow<'a, str>),
     /// `!!binary`
-    Binary(Vec<u8>),
+    Binary(Base64<'a>),
     /// The next node is a collection that aliases will point to, by this number: they are counted from 0.
     Anchor(usize),
     /// The node of this anchor again.
@@ -325,6 +325,13 @@ impl<'a> Reader<'a> {
                 self.end_line()?;
                 Event::Str(scalar.text)
             }
+            b'|' | b'>' if tag == Tag::Binary => {
+                let (lines, digits, len) = block::span(&self.text[self.at..], column)?;
+                self.at += len;
+                self.next_line()?;
+                self.events.push(Event::Binary(Base64::block(lines, digits)));
+                return Some(());
+            }
             b'|' | b'>' => {
                 let (text, len) = block::scalar(&self.text[self.at..], column)?;
                 self.at += len;
@@ -353,7 +360,7 @@ impl<'a> Reader<'a> {
             }
         };
         self.events.push(match (tag, event) {
-            (Tag::Binary, Event::Str(text)) => Event::Binary(from_base64(&text)?),
+            (Tag::Binary, Event::Str(text)) => Event::Binary(Base64::flow(&text)),
             (Tag::None | Tag::Str, event) => event,
             (Tag::Binary, _) => return None,
         });
@@ -415,15 +422,6 @@ fn is_plain(line: &str) -> bool {
 
 fn is_anchor_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-}
-
-/// `base64.decodebytes` for what needs none of its leniency.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let mut digits: Vec<u8> = Vec::with_capacity(text.len());
-    for line in text.split(['\n', ' ']) {
-        digits.extend_from_slice(line.as_bytes());
-    }
-    base64_simd::STANDARD.decode_to_vec(&digits).ok()
 }
 
 /// Whether every character is one that libyaml takes as it is: printable, and no line break but `\n`.

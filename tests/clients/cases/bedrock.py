@@ -23,7 +23,19 @@ by_bedrock = client.case("anthropic.bedrock.sync")(lambda url: bedrock(url).mess
 by_bedrock.but("another prompt", cause="text")(lambda url: bedrock(url).messages.create(**GOODBYE))
 by_bedrock.but("another model in the path", cause="url")(lambda url: bedrock(url).messages.create(**{**HELLO, "model": "claude-y"}))
 by_bedrock.but("another key", cause="credential")(lambda url: bedrock(url, aws_access_key="AKIAANOTHER").messages.create(**HELLO))
-client.case("anthropic.bedrock.async")(lambda url: AsyncAnthropicBedrock(base_url=url, **AWS).messages.create(**HELLO))
+client.case("anthropic.bedrock.async")(lambda url: AsyncAnthropicBedrock(base_url=url, **AWS).messages.create(**HELLO)).but(
+    "another prompt", cause="text"
+)(lambda url: AsyncAnthropicBedrock(base_url=url, **AWS).messages.create(**GOODBYE))
 client.case("anthropic.bedrock_stream.sync")(lambda url: [*bedrock(url).messages.create(**HELLO, stream=True)]).but(
     "not streamed", cause="url"
 )(lambda url: bedrock(url).messages.create(**HELLO))
+
+
+def patiently(url: str, prompt: str) -> Any:
+    return bedrock(url, max_retries=3).messages.create(**{**HELLO, "messages": [{"role": "user", "content": prompt}]})
+
+
+for status in (500, 429):
+    client.case(f"anthropic.bedrock.sync.retry_{status}")(lambda url, s=status: patiently(url, f"fail twice with {s}")).but(
+        "another prompt", cause="text"
+    )(lambda url, s=status: patiently(url, f"two: fail twice with {s}"))

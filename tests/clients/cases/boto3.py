@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.clients.case import Client
 from tests.clients.cases.pictures import other_pixel, picture, sized
+from tests.clients.seen import attempted
 
 client = Client("boto3")
 
@@ -60,7 +63,9 @@ def see(url: str, image: bytes) -> Any:
 client.case("boto3.converse_image.sync")(lambda url: see(url, picture())).but("another pixel", cause="media")(
     lambda url: see(url, other_pixel())
 )
-client.case("boto3.converse_image.sync.200kb")(lambda url: see(url, sized(200_000)))
+client.case("boto3.converse_image.sync.200kb")(lambda url: see(url, sized(200_000))).but("another image", cause="media")(
+    lambda url: see(url, sized(200_000, 1))
+)
 client.case("boto3.converse_stream.sync")(lambda url: answer(api(url).converse_stream(modelId=MODEL, messages=HELLO))).but(
     "another prompt", cause="text"
 )(lambda url: answer(api(url).converse_stream(modelId=MODEL, messages=GOODBYE)))
@@ -73,31 +78,54 @@ def invoke(url: str, text: str = "Say hello.") -> Any:
 client.case("boto3.invoke.sync")(invoke).but("another prompt", cause="text")(lambda url: invoke(url, "Say goodbye."))
 
 
-@client.case("boto3.invoke_stream.sync")
-def invoke_stream(url: str) -> Any:
-    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 8, "messages": [{"role": "user", "content": "Say hello."}]}
+def invoke_stream(url: str, prompt: str = "Say hello.") -> Any:
+    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 8, "messages": [{"role": "user", "content": prompt}]}
     response = api(url).invoke_model_with_response_stream(modelId=MODEL, body=json.dumps(body))
     return [*response["body"]]
 
 
-client.case("boto3.converse.sync.retry_500")(
-    lambda url: answer(
-        api(url, attempts=4).converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "fail twice with 500"}]}])
-    )
-)
-client.case("boto3.converse.sync.retry_429")(
-    lambda url: answer(
-        api(url, attempts=4).converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "fail once with 429"}]}])
-    )
-)
+client.case("boto3.invoke_stream.sync")(invoke_stream).but("another prompt", cause="text")(lambda url: invoke_stream(url, "Say goodbye."))
 
 
-@client.case("boto3.converse.sync.threads_8")
-def threads(url: str) -> Any:
+def patiently(url: str, prompt: str) -> Any:
+    return answer(api(url, attempts=4).converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": prompt}]}]))
+
+
+def upload(url: str, body: Any, attempts: int = 4) -> Any:
+    return answer(api(url, attempts=attempts).invoke_model(modelId="amazon.titan-x", body=body))
+
+
+for status in (500, 429):
+    client.case(f"boto3.converse.sync.retry_{status}")(lambda url, s=status: patiently(url, f"fail twice with {s}")).but(
+        "another prompt", cause="text"
+    )(lambda url, s=status: patiently(url, f"two: fail twice with {s}"))
+    # It takes no stream that it could not rewind: the signature needs the whole body before a byte is sent.
+    for kind, made in (("bytes", bytes), ("bytesio", io.BytesIO)):
+        failing = json.dumps({"inputText": f"{kind}: fail twice with {status}"}).encode()
+        client.case(f"boto3.invoke.sync.retry_{status}.{kind}")(lambda url, m=made, d=failing: upload(url, m(d))).but(
+            "other bytes", cause="text"
+        )(lambda url, m=made, d=failing: upload(url, m(d.replace(b"twice", b"once"))))
+
+
+def upload_twice(url: str, data: bytes) -> Any:
+    """The same file object for two calls: botocore rewinds to where it found it, so the second is empty, live and on replay."""
+    file = io.BytesIO(data)
+    return [upload(url, file, 1), attempted(lambda: upload(url, file, 1), ClientError)]
+
+
+client.case("boto3.invoke.sync.twice", settings={"status": [400]})(lambda url: upload_twice(url, b'{"inputText":"one"}')).but(
+    "other bytes", cause="text"
+)(lambda url: upload(url, io.BytesIO(b'{"inputText":"two"}'), 1))
+
+
+def threads(url: str, count: int = 24) -> Any:
     shared = api(url)
 
     def ask(number: int) -> Any:
         return answer(shared.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": f"Thread {number}."}]}]))
 
     with ThreadPoolExecutor(8) as pool:
-        return [*pool.map(ask, range(24))]
+        return [*pool.map(ask, range(count))]
+
+
+client.case("boto3.converse.sync.threads_8")(threads).but("one more", cause="text")(lambda url: threads(url, 25))

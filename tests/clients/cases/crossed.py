@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import aiohttp
@@ -11,14 +10,12 @@ import httpx2
 import requests
 import urllib3
 
-from tests.clients.case import Client
+from tests.clients.case import REPLAYING, Client
 from tests.clients.cases.pictures import other_pixel, picture
 
 client = Client("crossed")
 
 CODED = {"x-answer-encoding": "gzip"}
-# Which of two clients is meant: the first one records. The runner tells its processes what they are for.
-REPLAYING = os.environ.get("CLIENTS_PHASE") == "replay"
 
 
 async def over_aiohttp(url: str, value: Any) -> Any:
@@ -43,13 +40,30 @@ for one, first in CLIENTS.items():
         ).but("another value", cause="number")(lambda url, second=second: second(url, {"a": 2}))
 
 
+def file(data: bytes) -> Any:
+    return {"file": ("a.png", data, "image/png")}
+
+
+async def form_over_aiohttp(url: str, data: bytes) -> Any:
+    form = aiohttp.FormData()
+    form.add_field("file", data, filename="a.png", content_type="image/png")
+    async with aiohttp.ClientSession() as api, api.post(url, data=form) as response:
+        return await response.read()
+
+
 FORMS: dict[str, Any] = {
-    "httpx": lambda url, data: httpx.post(f"{url}/plain/echo", files={"file": ("a.png", data, "image/png")}).json()["answer"],
-    "requests": lambda url, data: requests.post(f"{url}/plain/echo", files={"file": ("a.png", data, "image/png")}, timeout=30).json()[
-        "answer"
-    ],
+    "httpx": lambda url, data: httpx.post(url, files=file(data), follow_redirects=True).content,
+    "httpx2": lambda url, data: httpx2.post(url, files=file(data), follow_redirects=True).content,
+    "requests": lambda url, data: requests.post(url, files=file(data), timeout=30).content,
+    "urllib3": lambda url, data: urllib3.PoolManager().request("POST", url, fields=file(data)).data,
+    "aiohttp": form_over_aiohttp,
 }
-for one, other in (("httpx", "requests"), ("requests", "httpx")):
-    client.case(f"{one}.to_{other}.multipart")(lambda url, pair=(one, other): FORMS[pair[REPLAYING]](url, picture())).but(
-        "another pixel", cause="media"
-    )(lambda url, pair=(one, other): FORMS[pair[1]](url, other_pixel()))
+# To where it is answered, and to where it is sent on (307), which asks for the form a second time.
+for name, path in (("multipart", "echo"), ("multipart_307", "kept")):
+    for one, first in FORMS.items():
+        for other, second in FORMS.items():
+            if one == other:
+                continue
+            client.case(f"{one}.to_{other}.{name}")(
+                lambda url, first=first, second=second, p=path: (second if REPLAYING else first)(f"{url}/plain/{p}", picture())
+            ).but("another pixel", cause="media")(lambda url, second=second, p=path: second(f"{url}/plain/{p}", other_pixel()))

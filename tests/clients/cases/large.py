@@ -31,14 +31,18 @@ def edit(url: str, seed: int = 0, **options: Any) -> Any:
 
 
 client.case("openai.image_edit.sync.5mb")(edit).but("another image", cause="media")(lambda url: edit(url, 1))
-client.case("openai.image_edit.sync.5mb.httpx")(lambda url: edit(url, http_client=httpx.Client()))
-client.case("openai.image_edit.async.5mb.aiohttp")(
-    lambda url: AsyncOpenAI(base_url=f"{url}/v1", max_retries=0, http_client=DefaultAioHttpClient()).images.edit(
-        model="gpt-image-x",
-        prompt="a hat",
-        image=image(),
-        size="16x16",  # type: ignore[call-overload]
-    )
+client.case("openai.image_edit.sync.5mb.httpx")(lambda url: edit(url, http_client=httpx.Client())).but("another image", cause="media")(
+    lambda url: edit(url, 1, http_client=httpx.Client())
+)
+
+
+async def edit_over_aiohttp(url: str, seed: int = 0) -> Any:
+    async with AsyncOpenAI(base_url=f"{url}/v1", max_retries=0, http_client=DefaultAioHttpClient()) as api:
+        return await api.images.edit(model="gpt-image-x", prompt="a hat", image=image(seed), size="16x16")  # type: ignore[call-overload]
+
+
+client.case("openai.image_edit.async.5mb.aiohttp")(edit_over_aiohttp).but("another image", cause="media")(
+    lambda url: edit_over_aiohttp(url, 1)
 )
 
 
@@ -68,12 +72,20 @@ def post(url: str, seed: int = 0) -> Any:
 
 
 client.case("requests.multipart.sync.5mb")(post).but("another image", cause="media")(lambda url: post(url, 1))
-client.case("requests.file.sync.5mb")(lambda url: requests.post(f"{url}/plain/echo", data=io.BytesIO(sized(FIVE)), timeout=60).json())
 
 
-@client.case("aiohttp.formdata.async.5mb")
-async def form(url: str) -> Any:
+def post_file(url: str, seed: int = 0) -> Any:
+    return requests.post(f"{url}/plain/echo", data=io.BytesIO(sized(FIVE, seed)), timeout=60).json()
+
+
+client.case("requests.file.sync.5mb")(post_file).but("another image", cause="media")(lambda url: post_file(url, 1))
+
+
+async def form(url: str, seed: int = 0) -> Any:
     made = aiohttp.FormData()
-    made.add_field("file", io.BytesIO(sized(FIVE)), filename="a.png", content_type="image/png")
+    made.add_field("file", io.BytesIO(sized(FIVE, seed)), filename="a.png", content_type="image/png")
     async with aiohttp.ClientSession() as api, api.post(f"{url}/plain/echo", data=made) as response:
         return await response.json()
+
+
+client.case("aiohttp.formdata.async.5mb")(form).but("another image", cause="media")(lambda url: form(url, 1))

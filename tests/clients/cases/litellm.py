@@ -9,6 +9,8 @@ import litellm
 
 from tests.clients.case import Client
 from tests.clients.cases.pictures import other_pixel, picture, sound
+from tests.clients.cases.pipe import Pipe
+from tests.clients.seen import attempted
 
 litellm.telemetry = False
 litellm.suppress_debug_info = True
@@ -62,19 +64,23 @@ client.case("litellm.completion_anthropic.sync.another_key")(lambda url: complet
 )
 
 
-def stream(url: str, provider: str) -> Any:
-    chunks = litellm.completion(**to(url, provider), messages=HELLO, stream=True, num_retries=0)
+def stream(url: str, provider: str, messages: Any = HELLO) -> Any:
+    chunks = litellm.completion(**to(url, provider), messages=messages, stream=True, num_retries=0)
     return [chunk.choices[0].delta.content for chunk in chunks]
 
 
-async def stream_async(url: str, provider: str) -> Any:
-    chunks = await litellm.acompletion(**to(url, provider), messages=HELLO, stream=True, num_retries=0)
+async def stream_async(url: str, provider: str, messages: Any = HELLO) -> Any:
+    chunks = await litellm.acompletion(**to(url, provider), messages=messages, stream=True, num_retries=0)
     return [chunk.choices[0].delta.content async for chunk in chunks]
 
 
 for provider in ("openai", "anthropic", "bedrock"):
-    client.case(f"litellm.completion_stream_{provider}.sync")(lambda url, p=provider: stream(url, p))
-    client.case(f"litellm.completion_stream_{provider}.async")(lambda url, p=provider: stream_async(url, p))
+    client.case(f"litellm.completion_stream_{provider}.sync")(lambda url, p=provider: stream(url, p)).but("another prompt", cause="text")(
+        lambda url, p=provider: stream(url, p, GOODBYE)
+    )
+    client.case(f"litellm.completion_stream_{provider}.async")(lambda url, p=provider: stream_async(url, p)).but(
+        "another prompt", cause="text"
+    )(lambda url, p=provider: stream_async(url, p, GOODBYE))
 
 
 def named(data: bytes) -> io.BytesIO:
@@ -98,11 +104,15 @@ async def edit_async(url: str, image: Any) -> Any:
 client.case("litellm.image_edit.sync.bytes")(lambda url: edit(url, picture())).but("another pixel", cause="media")(
     lambda url: edit(url, other_pixel())
 )
-client.case("litellm.image_edit.sync.bytesio")(lambda url: edit(url, named(picture())))
+client.case("litellm.image_edit.sync.bytesio")(lambda url: edit(url, named(picture()))).but("another pixel", cause="media")(
+    lambda url: edit(url, named(other_pixel()))
+)
 client.case("litellm.image_edit.async.bytes")(lambda url: edit_async(url, picture())).but("another pixel", cause="media")(
     lambda url: edit_async(url, other_pixel())
 )
-client.case("litellm.image_edit.async.bytesio")(lambda url: edit_async(url, named(picture())))
+client.case("litellm.image_edit.async.bytesio")(lambda url: edit_async(url, named(picture()))).but("another pixel", cause="media")(
+    lambda url: edit_async(url, named(other_pixel()))
+)
 client.case("litellm.image_edit.async.two_images")(lambda url: edit_async(url, [picture(1), picture(2)])).but(
     "swapped", cause="part-order"
 )(lambda url: edit_async(url, [picture(2), picture(1)]))
@@ -112,16 +122,18 @@ def hear(url: str, data: bytes) -> Any:
     return answer(litellm.transcription(model="openai/hear-x", file=("a.wav", data, "audio/wav"), api_base=f"{url}/v1", max_retries=0))
 
 
-async def hear_async(url: str) -> Any:
+async def hear_async(url: str, data: bytes) -> Any:
     return answer(
-        await litellm.atranscription(model="openai/hear-x", file=("a.wav", sound(), "audio/wav"), api_base=f"{url}/v1", max_retries=0)
+        await litellm.atranscription(model="openai/hear-x", file=("a.wav", data, "audio/wav"), api_base=f"{url}/v1", max_retries=0)
     )
 
 
 client.case("litellm.transcription.sync")(lambda url: hear(url, sound())).but("another sound", cause="media")(
     lambda url: hear(url, sound()[:-2] + b"\x01\x02")
 )
-client.case("litellm.transcription.async")(hear_async)
+client.case("litellm.transcription.async")(lambda url: hear_async(url, sound())).but("another sound", cause="media")(
+    lambda url: hear_async(url, sound()[:-2] + b"\x01\x02")
+)
 
 
 def embed(url: str, texts: list[str]) -> Any:
@@ -147,10 +159,32 @@ def router(url: str) -> litellm.Router:
     return litellm.Router(model_list=deployments, num_retries=3, retry_after=0)
 
 
-FAILING: Any = [{"role": "user", "content": "fail twice with 500"}]
-client.case("litellm.router.sync.retry_500")(lambda url: answer(router(url).completion(model="any", messages=FAILING)))
+async def router_async(url: str, messages: Any) -> Any:
+    return answer(await router(url).acompletion(model="any", messages=messages))
 
 
-@client.case("litellm.router.async.retry_500")
-async def router_async(url: str) -> Any:
-    return answer(await router(url).acompletion(model="any", messages=FAILING))
+for status in (500, 429):
+    failing: Any = [{"role": "user", "content": f"fail twice with {status}"}]
+    client.case(f"litellm.router.sync.retry_{status}")(lambda url, f=failing: answer(router(url).completion(model="any", messages=f))).but(
+        "another prompt", cause="text"
+    )(lambda url: answer(router(url).completion(model="any", messages=GOODBYE)))
+    client.case(f"litellm.router.async.retry_{status}")(lambda url, f=failing: router_async(url, f)).but("another prompt", cause="text")(
+        lambda url: router_async(url, GOODBYE)
+    )
+
+
+def put(url: str, file: Any) -> Any:
+    made = litellm.create_file(file=("a.jsonl", file), purpose="batch", custom_llm_provider="openai", api_base=f"{url}/v1", max_retries=3)
+    return made.model_dump(mode="json")  # type: ignore[union-attr]
+
+
+for status in (500, 429):
+    for kind, made in (("bytes", bytes), ("bytesio", io.BytesIO)):
+        data = f"{kind}: fail once with {status}".encode()
+        client.case(f"litellm.files.sync.retry_{status}.{kind}")(lambda url, m=made, d=data: put(url, m(d))).but(
+            "other bytes", cause="text"
+        )(lambda url, m=made, d=data: put(url, m(b"two: " + d)))
+    # The openai SDK below it does not send again what it cannot rewind.
+    client.case(f"litellm.files.sync.retry_{status}.unseekable", settings={"status": [status]})(
+        lambda url, s=status: attempted(lambda: put(url, Pipe(f"pipe: fail once with {s}".encode())), Exception)
+    ).but("other bytes", cause="text")(lambda url, s=status: put(url, Pipe(f"two: fail once with {s}".encode())))

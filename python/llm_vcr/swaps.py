@@ -1,0 +1,71 @@
+"""Attributes put in the place of others for a while: what `unittest.mock.patch.object` does, for many at once and again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+
+class _Swap(NamedTuple):
+    owner: Any
+    name: str
+    original: Any
+    own: bool
+    """The owner itself has it; otherwise one of its bases does."""
+    replacement: Any
+
+
+class Swaps:
+    """What is put in place of what: one replacement for each attribute, the last of those that are named."""
+
+    def __init__(self, triples: Iterable[tuple[Any, str, Any]]) -> None:
+        """Note what each ``(owner, name, replacement)`` would replace."""
+        swaps: dict[tuple[int, str], _Swap] = {}
+        for owner, name, replacement in triples:
+            original, own = _found(owner, name)
+            swaps[id(owner), name] = _Swap(owner, name, original, own, replacement)
+        self._swaps = tuple(swaps.values())
+
+    @property
+    def replacements(self) -> list[Any]:
+        """What is put in place."""
+        return [one.replacement for one in self._swaps]
+
+    def fits(self) -> bool:
+        """Whether everything that would be replaced is still what it was."""
+        for one in self._swaps:
+            if one.own:
+                if one.owner.__dict__.get(one.name) is not one.original:
+                    return False
+            elif _found(one.owner, one.name) != (one.original, False):
+                return False
+        return True
+
+    def put(self) -> None:
+        """Put all in place, or none."""
+        done = 0
+        try:
+            for one in self._swaps:
+                setattr(one.owner, one.name, one.replacement)
+                done += 1
+        except BaseException:
+            _put_back(self._swaps[:done])
+            raise
+
+    def put_back(self) -> None:
+        """Put all back as it was, whatever stands there now."""
+        _put_back(self._swaps)
+
+
+def _found(owner: Any, name: str) -> tuple[Any, bool]:
+    """What an attribute is, and whether the owner itself has it. A class is asked for the thing it holds, not for what it makes of it."""
+    own = getattr(owner, "__dict__", {})
+    return (own[name], True) if name in own else (getattr(owner, name), False)
+
+
+def _put_back(swaps: tuple[_Swap, ...]) -> None:
+    for one in reversed(swaps):
+        if one.own:
+            setattr(one.owner, one.name, one.original)
+        else:
+            delattr(one.owner, one.name)
