@@ -11,7 +11,7 @@ STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stock test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
-	bench bench-gate bench-gate-proof bench-counts valgrind wheel clean
+	bench bench-table bench-gate bench-gate-proof bench-counts valgrind wheel clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -67,6 +67,10 @@ fuzz:  ## random and mutated bodies through every entry of the core (FUZZ_CASES 
 bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain Python way, in one run
 	$(BIN)/python -m benches.python.table
 	$(BIN)/python -m benches.python.replay
+	$(BIN)/python -m benches.python.suites
+
+bench-table: build $(STAMPS)/test $(STAMPS)/bench  ## measure replays and whole runs, and write the tables of README.md and benches/RESULTS.md
+	$(BIN)/python -m benches.python.document
 
 bench-gate: build valgrind $(STAMPS)/test $(STAMPS)/bench  ## fail where something is slower than benches/data allows
 	$(BIN)/python -m benches.gate

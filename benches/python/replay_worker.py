@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import os
 import resource
 import sys
 import time
@@ -25,11 +26,11 @@ STOCK_MATCH = ("method", "scheme", "host", "port", "path", "query", "body")
 Use = Callable[[Path, str, str], AbstractContextManager[Any]]
 
 
-def _ours() -> Use:
+def _ours(store: str = "file") -> Use:
     import llm_vcr
 
     made = {
-        (mode, media): llm_vcr.VCR(record_mode=mode, media=media, ignore_localhost=False, max_episodes=1000)
+        (mode, media): llm_vcr.VCR(record_mode=mode, media=media, store=store, max_episodes=10_000, ignore_localhost=False)
         for mode in ("none", "all")
         for media in ("keep", "shrink")
     }
@@ -49,11 +50,15 @@ def _cassetter() -> Use:
     return lambda path, mode, _: cassetter.use_cassette(path, record_mode=mode, match_on=["method", "uri", "body"])
 
 
+def _redis() -> Use:
+    return _ours(os.environ["LLM_VCR_BENCH_REDIS"])
+
+
 def _bare() -> Use:
     return lambda *_: contextlib.nullcontext()
 
 
-IMPLEMENTATIONS = {"ours": _ours, "stock": _stock, "cassetter": _cassetter, "bare": _bare}
+IMPLEMENTATIONS = {"ours": _ours, "stock": _stock, "cassetter": _cassetter, "redis": _redis, "bare": _bare}
 
 
 class Worker:
