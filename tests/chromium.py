@@ -100,6 +100,7 @@ class Page:
         self._session = self.send("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Performance.enable", timeDomain="threadTicks")
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol, and its answer."""
@@ -183,6 +184,11 @@ class Page:
         """Scroll by so many pixels, at once."""
         self.run(f"window.scrollBy({{top: {distance}, behavior: 'instant'}})")
         self.settle()
+
+    def cost(self) -> float:
+        """Milliseconds that the page's own thread has worked so far, whatever else the machine did meanwhile."""
+        metrics = {one["name"]: one["value"] for one in self.send("Performance.getMetrics")["metrics"]}
+        return 1000 * float(metrics["TaskDuration"])
 
     def picture(self, *, height: int | None = None) -> bytes:
         """A PNG of what is in sight, or of the page's first ``height`` pixels."""

@@ -33,8 +33,14 @@
 
   // --- which tests, in which order
 
-  const haystack = data.tests.map((test) =>
-    [test[NAME], data.verdicts[test[VERDICT]][0], test[OUTCOME], ...test[DETAIL].models.map((model) => model[0])].join("\n").toLowerCase());
+  // What can be searched in a test, put together when somebody searches.
+  const haystacks = [];
+  function haystack(place) {
+    const test = data.tests[place];
+    return haystacks[place] ??= [test[NAME], data.verdicts[test[VERDICT]][0], test[OUTCOME], ...test[DETAIL].models.map((model) => model[0])]
+      .join("\n").toLowerCase();
+  }
+
   const alphabet = new Intl.Collator("en", { numeric: true });
   const state = { column: 1, down: false, group: null, places: [] };
   let sorted = [];
@@ -55,7 +61,7 @@
     state.places = sorted.filter((place) =>
       (wanted === null || data.tests[place][VERDICT] === wanted)
       && (group === null || group.has(place))
-      && words.every((word) => haystack[place].includes(word)));
+      && words.every((word) => haystack(place).includes(word)));
     const [all, some] = [data.tests.length, state.places.length].map((number) => number.toLocaleString("en"));
     byId("count").textContent = all === some ? `${all} tests` : `${some} of ${all} tests`;
     byId("none").hidden = state.places.length > 0;

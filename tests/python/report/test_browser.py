@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from llm_vcr.reporting import page as pages
+from llm_vcr.reporting.run import read
 
 from tests.chromium import Chromium, Page
 from tests.example_suite import checkout, run
@@ -77,7 +83,8 @@ def test_the_example_suite_as_a_team_lead_opens_it(open_page: Open, tmp_path: Pa
 def test_ten_thousand_tests_cost_no_more_rows_than_the_screen_holds(open_page: Open) -> None:
     page = open_page(summaries.large(10_000))
     ready = page.run("performance.getEntriesByName('llm-vcr-ready')[0].startTime")
-    print(f"10,000 tests: ready {ready:.0f} ms after the navigation began")  # two seconds are wanted; a busy machine is no defect
+    # Two seconds are wanted. They are told and not asserted: a busy machine is no defect, and the counts below are what makes them.
+    print(f"10,000 tests: ready {ready:.0f} ms after the navigation began, {page.cost():.0f} ms of them work")
     assert count(page) == "10,000 tests"
     everything = page.run("document.getElementsByTagName('*').length")
     assert everything < 2500
@@ -180,26 +187,44 @@ def test_nothing_hostile_runs_or_leaves_its_place(open_page: Open) -> None:
     assert page.run("/[\\u202a-\\u202e\\u2066-\\u2069]/.test(document.documentElement.outerHTML)") is False
 
 
-def test_the_policy_forbids_what_escaping_would_let_through(open_page: Open, chromium: Chromium, tmp_path: Path) -> None:
-    """The second lock: markup that is there all the same runs nothing, and asks for nothing."""
-    open_page(summaries.large(10))
-    file = tmp_path / "report-0.html"
-    broken = tmp_path / "broken.html"
-    bad = "<img src='https://example.invalid/x.png' onerror='window.pwned=1'><script>window.pwned=1</script>"
-    bad += "<link rel=stylesheet href='https://example.invalid/x.css'>"
-    broken.write_text(file.read_text("utf-8").replace("<main>", f"<main>{bad}"), "utf-8")
-    with chromium.open(broken) as page:
-        assert page.run("window.pwned") is None
-        assert page.run("fetch('https://example.invalid/').then(() => 'sent', () => 'refused')") == "refused"
-        assert len(page.console) >= 4
-        assert not [url for url in page.requests if url.startswith("https:") and _was_sent(page, url)]
+class Listener(ThreadingHTTPServer):
+    """Somebody a page might tell something: counts who asks."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), self._answer)
+
+    @staticmethod
+    def _answer(request: object, client: object, server: Listener) -> None:
+        server.asked.append("a connection")
 
 
-def _was_sent(page: Page, url: str) -> bool:
-    return any(
-        entry["name"] == url and entry["responseStatus"]
-        for entry in page.run("performance.getEntriesByType('resource').map(e => e.toJSON())")
-    )
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("policy", [True, False])
+def test_the_policy_forbids_what_escaping_would_let_through(chromium: Chromium, tmp_path: Path, listener: Listener, policy: bool) -> None:
+    """The second lock: markup that is there all the same runs nothing, and asks nobody. Without the policy it would do both."""
+    address = f"http://127.0.0.1:{listener.server_address[1]}"
+    bad = f"<main><img src='{address}/x.png' onerror='window.pwned=1'><link rel=stylesheet href='{address}/x.css'>"
+    bad += "<script>window.pwned=1</script>"
+    text = pages.page(read(summaries.large(10))).replace("<main>", bad)
+    if not policy:
+        text = re.sub("<meta http-equiv=.*>", "", text)
+    file = tmp_path / "broken.html"
+    file.write_text(text, "utf-8")
+    with chromium.open(file) as opened:
+        opened.run(f"fetch('{address}/fetched', {{mode: 'no-cors'}}).then(() => 'sent', () => 'refused')")
+        assert opened.run("window.pwned ?? null") == (None if policy else 1)
+        assert len(opened.console) >= (4 if policy else 1)
+    assert bool(listener.asked) is not policy
 
 
 @pytest.mark.parametrize("dark", [False, True])
