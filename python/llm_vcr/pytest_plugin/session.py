@@ -76,9 +76,9 @@ class Session:
         self._guard = Guard(config, settings, origins)
         config.pluginmanager.register(self._guard, "llm_vcr_guard")
         self._report: Report | None = None
-        if settings.report != "off":
+        if settings.report_folder is not None:
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
-            self._report = Report(config.rootpath / settings.report, process)
+            self._report = Report(config.rootpath / settings.report_folder, process)
         self._totals = Totals(config, settings, budget, self._report)
         self._summary = self._totals.summary
         config.pluginmanager.register(self._totals, "llm_vcr_totals")
