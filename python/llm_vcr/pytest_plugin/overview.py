@@ -39,7 +39,8 @@ def show(
 ) -> None:
     """Write the section, from `Summary.data`, the verdicts, and why the run fails; with ``verbose`` every test is named."""
     terminal.write_sep("=", "llm_vcr")
-    _counts(terminal, data, len(verdicts))
+    fixtures = sum(bool(one.scope) for one in verdicts.values())
+    _counts(terminal, data, len(verdicts) - fixtures, fixtures)
     _money(terminal, data)
     _tests(terminal, verdicts, verbose=verbose)
     _leaks(terminal, verdicts, data["outside_of_tests"])
@@ -52,9 +53,10 @@ def show(
         terminal.write_line(f"FAILED {failure}", red=True, bold=True)
 
 
-def _counts(terminal: pytest.TerminalReporter, data: Mapping[str, Any], tests: int) -> None:
+def _counts(terminal: pytest.TerminalReporter, data: Mapping[str, Any], tests: int, fixtures: int) -> None:
     kinds = Counter(data["verdicts"])
-    terminal.write_line(f"{_many(tests, 'test')}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    shared = f" and {_many(fixtures, 'fixture')}" if fixtures else ""
+    terminal.write_line(f"{_many(tests, 'test')}{shared}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     calls = data["calls"]
     told = [f"{calls['live']} live", f"{calls['replayed']} replayed"]
     told += [f"{calls[word]} {word}" for word in ("recorded", "repeated", "masked", "leaked", "refused") if calls[word]]
