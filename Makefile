@@ -10,7 +10,7 @@ RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stock test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
+.PHONY: help demo demo-stock report-picture test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
 	bench bench-table bench-gate bench-gate-proof bench-counts valgrind wheel clean
 
 help:  ## what can be made
@@ -63,6 +63,9 @@ format: $(STAMPS)/lint $(STAMPS)/components  ## put both languages into form
 
 fuzz:  ## random and mutated bodies through every entry of the core (FUZZ_CASES of them each)
 	FUZZ_CASES=$(FUZZ_CASES) $(CARGO) test --profile fuzz --test core fuzz:: -- --nocapture
+
+report-picture: build $(STAMPS)/test  ## the picture of the report in README.md, from runs of the example suite
+	$(BIN)/python -m tests.report_picture docs/report.png
 
 bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain Python way, in one run
 	$(BIN)/python -m benches.python.table

@@ -6,6 +6,7 @@ Reads one JSON object a line (``do``, ``case``, ``repeats``) and answers each wi
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -98,6 +99,8 @@ class Worker:
         for number in range(CASES[case].episodes):
             exchange(case, number)
         gc.collect()
+        # Or what was freed a moment ago would be used again, and nothing would be needed on top.
+        ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
         before = _status("VmRSS")
         with self.use(self._path(case), "none", CASES[case].media):
