@@ -23,11 +23,7 @@ pub fn members<'a>(body: &'a [u8], names: &[&str]) -> Result<Option<Vec<Option<&
                 wanted = names.iter().position(|name| name.as_bytes() == &*key);
             }
             // The value of a member begins one level deeper, if it is an object or an array.
-            Event::ObjectStart | Event::ArrayStart => {
-                if reader.depth() == 2 {
-                    start = token.start;
-                }
-            }
+            Event::ObjectStart | Event::ArrayStart if reader.depth() == 2 => start = token.start,
             Event::Number => _ = reader.skip_numbers(),
             _ => {}
         }
