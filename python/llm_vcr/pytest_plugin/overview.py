@@ -21,8 +21,8 @@ _LINES = 5
 _TESTS = 8
 """So many tests with live or refused calls."""
 
-_REASON = 120
-"""So many characters of why a test's calls were not answered."""
+_REASON = 240
+"""So many characters of why a test's calls were not answered or not kept: the address of a store takes half of that."""
 
 
 def show(
