@@ -67,6 +67,9 @@ def loaded(rounds: int) -> Iterator[Figure]:
 SECTIONS: dict[str, Callable[[int], Iterator[Figure]]] = {"replay": replayed, "limits": limited, "yaml": loaded, "suites": whole}
 
 
+ORDER = [*replay.BUDGETS, *replay.LIMITS, *suites.BUDGETS, yaml_files.TITLE]
+
+
 def _told(name: str, ms: Mapping[str, float], ratio: Callable[[str], float | None], goals: Mapping[str, Any]) -> Figure:
     got = {other: value for other in ("stock", "cassetter") if (value := ratio(other)) is not None}
     if "redis" in ms:
@@ -148,12 +151,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no section is called {unknown[0]!r}: there are {', '.join(SECTIONS)}")
     figures: dict[str, Any] = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
     for name in [] if options.write else options.sections or SECTIONS:
-        rows = []
         for one in SECTIONS[name](options.rounds):
             print(one["name"], {against: round(value, 2) for against, value in one["got"].items()}, flush=True)
-            rows.append(one)
-        if rows:
-            figures[name] = rows
+            # One by one: whoever ends a run early keeps what it has measured.
+            others = [old for old in figures.get(name, ()) if old["name"] != one["name"]]
+            figures[name] = sorted([*others, one], key=lambda row: ORDER.index(row["name"]))
             figures["vcrpy"] = version("vcrpy")
             figures["machine"] = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, CPython {platform.python_version()}"
             FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -181,6 +181,9 @@ class Row(NamedTuple):
         if other not in self.seconds:
             return None
         if self.suite.overhead:
+            # Noise may leave nothing above the bare suite; that is no ratio.
+            if self.overhead("ours") <= 0:
+                return float("inf")
             return self.overhead(other) / self.overhead("ours")
         return self.seconds[other] / self.seconds["ours"]
 
