@@ -6,9 +6,11 @@ What they are for is shown client by client in tests/clients.
 from __future__ import annotations
 
 import asyncio
+import functools
 import http.client
 import importlib
 import io
+import pickle
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -58,6 +60,17 @@ def test_they_are_in_place_until_the_last_cassette_closes(tmp_path: Path) -> Non
             assert vcr.patch.force_reset is mended
         assert vcr.patch.force_reset is mended
     assert places() == before
+
+
+def test_mends_of_the_same_function_are_all_in_place(tmp_path: Path) -> None:
+    with llm_vcr.VCR().use_cassette(tmp_path / "a.yaml"):
+        wrapped = aiohttp_stubs.vcr_request
+        makers = []
+        while isinstance(wrapped, functools.partial):
+            makers.append(wrapped.func.__module__.rpartition(".")[2])
+            wrapped = wrapped.args[0]
+    assert makers == ["aiohttp_redirects", "aiohttp_bodies"]
+    assert aiohttp_stubs.vcr_request is wrapped
 
 
 def test_they_are_gone_after_an_exception(tmp_path: Path) -> None:
@@ -299,6 +312,31 @@ def test_no_bytes_of_an_aws_stream_are_lost(body: bytes) -> None:
 @pytest.mark.parametrize("content_type", [None, "", "application/json", "text/plain"])
 def test_other_bodies_stay_in_one_piece(content_type: str | None) -> None:
     assert events.pieces(b"data: 1\n\n", content_type) is None
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda one: one.__name__)
+def test_a_stream_is_the_same_in_one_piece_and_in_events(library: Any) -> None:
+    body = b"data: 1\n\nevent: a\ndata: 2\n\ndata: 3"
+    stored = {"status": {"code": 200, "message": "OK"}, "headers": {"content-type": ["text/event-stream"]}, "body": {"string": body}}
+
+    def played() -> Any:
+        return events._httpx_response(httpx_stubs._deserialize_response, stored, library)
+
+    assert [*played().iter_raw()] == [*played().iter_bytes()] == [b"data: 1\n\n", b"event: a\ndata: 2\n\n", b"data: 3"]
+    whole = played()
+    assert (whole.read(), whole.num_bytes_downloaded, whole.is_closed) == (body, len(body), True)
+    assert [*whole.iter_bytes()] == [body], "as httpx does with what was read"
+
+    async def read() -> tuple[bytes, list[bytes]]:
+        return await played().aread(), [event async for event in played().aiter_raw()]
+
+    assert asyncio.run(read()) == (body, [b"data: 1\n\n", b"event: a\ndata: 2\n\n", b"data: 3"])
+    again = pickle.loads(pickle.dumps(whole))
+    assert (type(again), again.content) == (library.Response, body)
+    with library.Client(transport=library.MockTransport(lambda _: played())) as client:
+        assert client.get("https://h/").content == body
+        with client.stream("GET", "https://h/") as streamed:
+            assert next(streamed.iter_raw()) == b"data: 1\n\n"
 
 
 # --- logs

@@ -59,6 +59,9 @@ def _show(library: Library, rows: list[dict[str, Any]]) -> None:
     table = screen.table(
         "cassette", "episodes", "size", "age", "fresh", "models", "again", right=("episodes", "size", "age", "again"), fold="cassette"
     )
+    # On a narrow screen the models give way first: a name in two pieces is hard to read.
+    longest = max(len(row["cassette"].rpartition("/")[2]) + 2 for row in rows)
+    table.columns[0].min_width = min(longest, library.screen.width // 2)
     folder = None
     for row in rows:
         here, _, name = row["cassette"].rpartition("/")

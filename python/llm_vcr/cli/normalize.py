@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from llm_vcr.cli import screen
+from llm_vcr.cli import rekey, screen
 from llm_vcr.cli.library import Library, with_episodes
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.repair import Repair
@@ -20,9 +20,11 @@ from llm_vcr.stores.file import FileStore
 
 @click.command("normalize")
 @click.argument("pattern", required=False)
+@click.option("--from-prefix", metavar="PREFIX", help="Of a shared store: move what stands under this older llm_vcr_prefix too.")
+@click.option("--from-project", metavar="PROJECT", help="Of a shared store: move what stands under this older llm_vcr_project too.")
 @click.option("--write", is_flag=True, help="Do it; without this, only say what would be done.")
 @library_command
-def command(library: Library, pattern: str | None, *, write: bool) -> None:
+def command(library: Library, pattern: str | None, from_prefix: str | None, from_project: str | None, *, write: bool) -> None:
     """Repair the cassettes in place, all or those matching PATTERN.
 
     Multipart boundaries are fixed, bodies that no longer load are turned into bytes, secrets and headers that tell of an account are
@@ -30,7 +32,9 @@ def command(library: Library, pattern: str | None, *, write: bool) -> None:
     is changed, and the exit status is 1 where there is something to repair. With it, a copy of each changed cassette is put aside.
     """
     repair = Repair(Filters(library.project.settings))
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if from_prefix is not None or from_project is not None:
+        rows += rekey.move(library, rekey.older(library, from_prefix, from_project), write=write)
     for cassette_id in library.screen.progress(library.ids(pattern), "repairing"):
         read = _read(library, cassette_id)
         if read is None:

@@ -79,9 +79,9 @@ class Place:
     def run(self, *arguments: str, input: str | None = None) -> Result:
         return CliRunner().invoke(main, [*arguments, "--store", self.url], input=input, catch_exceptions=False)
 
-    def json(self, *arguments: str, status: int = 0, input: str | None = None) -> Any:
+    def json(self, *arguments: str, status: int | None = 0, input: str | None = None) -> Any:
         result = self.run(*arguments, "--json", input=input)
-        assert result.exit_code == status, result.output
+        assert status is None or result.exit_code == status, result.output
         return json.loads(result.stdout)
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:

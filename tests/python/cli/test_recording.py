@@ -46,9 +46,9 @@ def suite(empty: Place, provider: FakeProvider) -> Place:
 
 
 def stored(place: Place, cassette_id: str) -> Any:
-    """All there is of a cassette: over files its bytes, elsewhere its episodes with their keys and times."""
+    """All there is of a cassette: over files its bytes, elsewhere its episodes with their keys."""
     path = place.root / cassette_id
-    return path.read_bytes() if place.url == "file" else [(one, one.key, one.fresh_until) for one in place.load(cassette_id).episodes]
+    return path.read_bytes() if place.url == "file" else [(one, one.key) for one in place.load(cassette_id).episodes]
 
 
 @everywhere

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 import zstandard
+from llm_vcr.stores import CassetteRecord, Episode
 from llm_vcr.stores.redis import RedisStore
 
 from tests.python.cli.place import HELLO, STREAM, Place, episode
 from tests.redis_server import RedisServer
 
 KEY = "sk-proj-" + "aB3dE5gH7jK9" * 8
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    with RedisServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -129,3 +125,47 @@ def test_a_store_that_cannot_be_reached(empty: Place) -> None:
     assert result.exit_code == 2
     assert "Traceback" not in result.output
     assert "secretpassword1" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "older"), [(("--from-prefix", "old"), {"prefix": "old"}), (("--from-project", "store"), {"project": "store"})]
+)
+def test_normalize_moves_what_stands_under_older_keys(
+    shared: Place, server: RedisServer, option: tuple[str, str], older: dict[str, str]
+) -> None:
+    before = RedisStore(server.url, **{"project": "shop", **older})  # type: ignore[arg-type]
+    polled = [episode("poll", answer=answer) for answer in ("one", "two")]
+    before.merge("tests/cassettes/a/test_old.yaml", CassetteRecord((*polled, episode("x" * 200_000))), ttl=3600, keep=86400)
+    before.merge(HELLO, CassetteRecord((episode("hi", answer="older"), episode("asked only then"))), ttl=3600, keep=86400)
+    told = shared.json("normalize", *option, status=1)
+    assert {"cassette": HELLO, "repairs": {"older key": 1}} in [
+        {name: row[name] for name in ("cassette", "repairs")} for row in told["cassettes"]
+    ]
+    assert list(before.scan()) == ["tests/cassettes/a/test_old.yaml", HELLO], "nothing is changed without --write"
+    shared.json("normalize", *option, "--write")
+    assert list(before.scan()) == []
+    moved = shared.load("tests/cassettes/a/test_old.yaml").episodes
+    assert [answer_of(one) for one in moved] == ["one", "two", "hello"]
+    assert max(one.fresh_until for one in moved) <= time.time() + 3600 * 1.1
+    # What was there under the new key stays, and what was only under the old one is there now.
+    assert sorted(answer_of(one) for one in shared.load(HELLO).episodes) == ["fine", "hello", "hello", "hello again"]
+    assert shared.run("normalize", *option, "--write").exit_code == 0, "what is done is done"
+    before.close()
+
+
+def test_normalize_of_files_has_no_keys(empty: Place) -> None:
+    for option in ("--from-prefix", "--from-project"):
+        result = empty.run("normalize", option, "old")
+        assert result.exit_code == 2
+        assert "are for a shared store" in result.output
+
+
+def test_normalize_names_a_key_that_is_in_use(shared: Place) -> None:
+    result = shared.run("normalize", "--from-project", "shop")
+    assert result.exit_code == 2
+    assert "are under llm-vcr:cassette:shop/… already" in result.output
+
+
+def answer_of(one: Episode) -> str:
+    told: str = json.loads(one.response["body"]["string"])["choices"][0]["message"]["content"]
+    return told
