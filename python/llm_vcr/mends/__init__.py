@@ -38,7 +38,7 @@ class _Open:
                 # Made once, unless what they mend is not what it was.
                 if self.modules != fitting() or not self.swaps.fits():
                     self.modules = fitting()
-                    self.swaps = _made(self.modules)
+                    self.swaps = Swaps([one for mend in self.modules for one in mend.patches()])
                 self.swaps.put()
             self.count += 1
             return self.swaps
@@ -48,22 +48,6 @@ class _Open:
             self.count -= 1
             if self.count == 0:
                 self.swaps.put_back()
-
-
-def _made(modules: Sequence[ModuleType]) -> Swaps:
-    """What all mends put in place. Several may wrap the same function: each is made on top of those before it."""
-    triples: list[tuple[object, str, object]] = []
-    below: list[Swaps] = []
-    try:
-        for mend in modules:
-            mine = [*mend.patches()]
-            triples += mine
-            below.append(Swaps(mine))
-            below[-1].put()
-    finally:
-        for swaps in reversed(below):
-            swaps.put_back()
-    return Swaps(triples)
 
 
 _open = _Open()

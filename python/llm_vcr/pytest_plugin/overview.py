@@ -155,7 +155,8 @@ def _line(nodeid: str, one: Verdict) -> str:
     counts = ", ".join(
         f"{number} {word}" for word in ("played", "repeated", "live", "recorded", "refused", "leaked") if (number := getattr(one, word))
     )
-    reason = one.reason if len(one.reason) <= _REASON else f"{one.reason[:_REASON]}…"
+    # What is wrong with a store stands behind its address, at the end.
+    reason = one.reason if one.verdict in _LOST or len(one.reason) <= _REASON else f"{one.reason[:_REASON]}…"
     return f"  {one.verdict:18} {nodeid}" + (f"  ({counts})" if counts else "") + (f"  {reason}" if reason else "")
 
 

@@ -107,7 +107,7 @@ def test_a_suite_without_a_hole_hears_nothing_and_no_name_is_resolved(suite: Sui
         import httpx2
         import requests
 
-        @pytest.fixture(params=[{}, {"custom_patches": ((json, "dumps", json.dumps),)}], ids=["plain", "configured"])
+        @pytest.fixture(params=[{}, {"custom_patches": ((json.JSONEncoder, "item_separator", ", "),)}], ids=["plain", "configured"])
         def vcr_config(request):
             return request.param
 
