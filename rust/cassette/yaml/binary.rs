@@ -31,7 +31,14 @@ impl<'a> Base64<'a> {
     /// How many bytes it stands for; `None` for what `base64.decodebytes` would have to be lenient with.
     #[must_use]
     pub fn decoded_len(&self) -> Option<usize> {
-        let padding = self.text.trim_ascii_end().bytes().rev().take(2).take_while(|&byte| byte == b'=').count();
+        let padding = self
+            .text
+            .bytes()
+            .rev()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .take(2)
+            .take_while(|&byte| byte == b'=')
+            .count();
         if self.digits.is_multiple_of(4) { (self.digits / 4 * 3).checked_sub(padding) } else { None }
     }
 
