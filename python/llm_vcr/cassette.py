@@ -53,6 +53,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """What a user should know of this cassette."""
         if not self._compares_bodies():
             self.notes.append("match_on has no body: a changed prompt would be given the recorded answer (add 'llm_body')")
+        self.replaces = policy.fresh_start
+        """What is stored takes the place of episodes that were there and could not be played: stale ones, or all of them."""
         self.gate: str | None = None
         """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
         self.saved = False
@@ -71,6 +73,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._refusals: list[str] = []
         self._base: CassetteRecord | None = None
         self._flight: Flight | None = None
+        self._closed = False
         self._hops = 0
         """Redirects followed for one call of aiohttp's."""
         self._filters_requests = arguments.get("before_record_request") is not None
@@ -115,8 +118,9 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._base = getattr(requests, "record", None)
         if self.policy.fresh_start:
             return
+        self.replaces = self._take_in(zip(requests, responses, strict=False))
         # Where something is to be recorded anew, even the mode `once` may record.
-        self.rewound = not self._take_in(zip(requests, responses, strict=False))
+        self.rewound = not self.replaces
         self._metadata = metadata[0] if metadata else {}
 
     def _take_in(self, interactions: Iterable[tuple[Any, Any]]) -> bool:
@@ -158,6 +162,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def close(self) -> None:
         """Let go of the lease, if there is one; called when the cassette is left, however that came."""
+        self._closed = True
         if self._flight is not None:
             self._flight.land()
 
@@ -183,7 +188,34 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     def _is_ours(self, request: Any) -> bool:
         """Whether a request is the cassette's business."""
         policy = self.policy
+        if self._is_foreign(request):
+            return False
         return not policy.providers_only or policy.settings.record_hosts != "providers" or policy.filters.is_provider(request)
+
+    def _is_foreign(self, request: Any) -> bool:
+        """Whether a client's request belongs into no cassette (credentials), or not into this one (another test's). Found out once."""
+        known: bool | None = getattr(request, "_llm_vcr_foreign", None)
+        if known is None:
+            policy = self.policy
+            known = not getattr(request, "stored", False) and (
+                policy.filters.is_credential(request) or (policy.belongs is not None and not policy.belongs(request))
+            )
+            # A connection of http.client's asks the cassette under which it was made, long after that was left.
+            known = known or (self._closed and policy.spending is not None)
+            request._llm_vcr_foreign = known
+        return known
+
+    def _pass_by(self, request: Any) -> bool:
+        """Let a foreign request go live, uncounted here; ``True`` if it must not be made, and is to be told so."""
+        if getattr(request, "_llm_vcr_turn", None) is not None:
+            return True
+        if self.policy.spending is None or getattr(request, "_llm_vcr_counted", False):
+            return False
+        request._llm_vcr_counted = True
+        why = self.policy.spending.around(request)
+        if why is not None:
+            request._llm_vcr_turn = Refusal(refusal_answer(why))
+        return why is not None
 
     def _filtered(self, request: Request) -> Request | None:
         """A prepared request after the user's own filters."""
@@ -194,6 +226,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def can_play_response_for(self, request: Any) -> bool:
         """Whether the cassette has the answer. If so it is this request's from now on, whoever asks meanwhile."""
+        if self._is_foreign(request):
+            return self._pass_by(request)
         if self._has_at_first_sight(request):
             return True
         prepared = self.filter_request(request)
@@ -344,10 +378,21 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     # --- what the provider answered
 
-    def count_live(self, calls: int) -> None:
-        """Count calls that a client made without asking: to where a redirect led."""
+    def follow(self, request: Any) -> str | None:
+        """Count a call that a client is about to make without asking, to where a redirect leads; why it must not be made, or ``None``."""
+        if self._is_foreign(request):
+            return self.policy.spending.around(request) if self.policy.spending is not None else None
+        prepared = self.filter_request(request)
+        if prepared is None:
+            return None
         with self._lock:
-            self.counts.live += calls
+            why = self.policy.spending.reserve(prepared) if self.policy.spending is not None else None
+            if why is None:
+                self.counts.live += 1
+            else:
+                self.counts.refused += 1
+                self._refusals.append(why)
+        return why
 
     def append(self, request: Any, response: Any) -> None:
         """Take a live answer, if it is worth keeping."""
@@ -413,12 +458,13 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _persist(self, cassette_dict: dict[str, Any]) -> None:
         """As vcrpy's, with what was loaded beside it. What is only played from is left out before the user's hooks make it anew."""
-        kept = []
-        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
-            if not getattr(request, "borrowed", False):
-                kept.append(_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(response), self))
-        interactions = [one for one in kept if one is not None]
-        data: dict[str, Any] = {"requests": [request for request, _ in interactions], "responses": [one for _, one in interactions]}
+        pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
+        own = [pair for pair in pairs if not getattr(pair[0], "borrowed", False)]
+        if self._before_save_interaction or not isinstance(self._persister, Persister):
+            # Ours changes nothing of what it is given.
+            hooked = (_run_hooks(self._before_save_interaction, copy.deepcopy(request), copy.deepcopy(one), self) for request, one in own)
+            own = [one for one in hooked if one is not None]
+        data: dict[str, Any] = {"requests": [request for request, _ in own], "responses": [one for _, one in own]}
         if self._metadata:
             data["metadata"] = self._metadata
         if isinstance(self._persister, Persister):

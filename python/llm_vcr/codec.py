@@ -112,6 +112,8 @@ def _tree(record: CassetteRecord) -> dict[str, Any]:
 
 
 def _in_order(part: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+    if type(part) is dict and [*part][: len(first)] == [*first]:
+        return part
     return {key: part[key] for key in [*(key for key in first if key in part), *(key for key in part if key not in first)]}
 
 

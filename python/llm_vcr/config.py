@@ -25,6 +25,7 @@ Credential = Literal["role", "strict", "ignore"]
 RecordHosts = Literal["providers", "all"]
 Outage = Literal["miss", "mirror", "fail"]
 Stale = Literal["rerecord", "serve"]
+Canary = Literal["fail", "warn", "off"]
 FailOn = Literal["MISS", "PARTIAL", "OVERFLOW", "LIVE_CALL", "STALE"]
 
 PROVIDER_HOSTS = (
@@ -83,6 +84,61 @@ PROVIDER_HOSTS = (
     "ai-gateway.vercel.sh",
 )
 """Host patterns of LLM providers: what automatic marking records. ``*`` stands for any characters."""
+
+CREDENTIAL_HOSTS = (
+    "accounts.google.com",
+    "oauth2.googleapis.com",
+    "sts.googleapis.com",
+    "iamcredentials.googleapis.com",
+    "metadata.google.internal",
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.microsoft.com",
+    "login.windows.net",
+    "sts.amazonaws.com",
+    "sts.*.amazonaws.com",
+    "sts.*.amazonaws.com.cn",
+    "sts-fips.*.amazonaws.com",
+    "oidc.*.amazonaws.com",
+    "portal.sso.*.amazonaws.com",
+    "iam.cloud.ibm.com",
+    # Instance metadata: AWS, Azure and Google; ECS and EKS; AWS over IPv6.
+    "169.254.169.254",
+    "169.254.170.2",
+    "169.254.170.23",
+    "fd00:ec2::254",
+)
+"""Host patterns of where credentials are exchanged: OAuth token endpoints, security token services, instance metadata."""
+
+TELEMETRY_HOSTS = (
+    "*.langfuse.com",
+    "*.arize.com",
+    "api.smith.langchain.com",
+    "*.api.smith.langchain.com",
+    "*.honeycomb.io",
+    "otlp.*",
+    "otel.*",
+    "*.datadoghq.com",
+    "*.datadoghq.eu",
+    "*.ingest.sentry.io",
+    "*.ingest.*.sentry.io",
+    "*.posthog.com",
+    "api.segment.io",
+    "api.mixpanel.com",
+    "api.helicone.ai",
+    "api.traceloop.com",
+    "logfire-*.pydantic.dev",
+    "api.braintrust.dev",
+    "api.wandb.ai",
+    "trace.wandb.ai",
+    "www.comet.com",
+    "telemetry.crewai.com",
+    "api.agentops.ai",
+    "api.galileo.ai",
+    "log-api.newrelic.com",
+)
+"""Host patterns of telemetry, which is sent from threads that serve every test."""
 
 PROVIDER_KEYS = (
     "OPENAI_API_KEY",
@@ -143,6 +199,9 @@ class Settings:
     record_mode: RecordMode | None = None
     record_hosts: RecordHosts = "providers"
     provider_hosts: tuple[str, ...] = ()
+    credential_hosts: tuple[str, ...] = ()
+    telemetry_hosts: tuple[str, ...] = ()
+    canary: Canary = "fail"
     store: str = "file"
     format: Format = "yaml"
     ttl: float | None = None
@@ -391,6 +450,14 @@ TABLE: Mapping[str, Setting] = {
         ),
         Setting("record_hosts", _choice(RecordHosts), "what automatic marking records: providers (the default) or all"),
         Setting("provider_hosts", _host, "hosts that count as LLM providers beside the built-in table", many=True),
+        Setting("credential_hosts", _host, "hosts, beside the built-in table, whose calls run live and are never kept", many=True),
+        Setting("telemetry_hosts", _host, "hosts of telemetry beside the built-in table: a thread of no test reaches them live", many=True),
+        Setting(
+            "canary",
+            _choice(Canary),
+            "an HTTP client whose calls would go around the cassette: fail (the run stops, the default), warn or off",
+            whole_run=True,
+        ),
         Setting(
             "store",
             _store,
@@ -511,6 +578,8 @@ def override(settings: Settings, where: str, **values: object) -> Settings:
     Raises:
         ConfigError: naming ``where`` and the setting.
     """
+    if not values:
+        return settings
     checked = {name: lookup(name, f"{where}({name}=…)").read(f"{where}({name}=…)", value) for name, value in values.items()}
     return replace(settings, **checked, sources={**settings.sources, **dict.fromkeys(checked, where)})
 

@@ -15,7 +15,7 @@ from llm_vcr import _core
 from llm_vcr.config import MEDIA_MIN, Settings
 from llm_vcr.content import status_code
 from llm_vcr.encoding import decoded
-from llm_vcr.hosts import is_provider
+from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text
 from llm_vcr.vcr_request import Request
@@ -116,6 +116,10 @@ class Filters:
     def is_provider(self, request: Any) -> bool:
         """Whether a request goes to an LLM provider, by the table of hosts and the settings' own."""
         return is_provider(request.host or "", self.settings.provider_hosts)
+
+    def is_credential(self, request: Any) -> bool:
+        """Whether a request exchanges credentials: such a one is in no cassette."""
+        return is_credential(request.host or "", self.settings.credential_hosts)
 
     # --- vcrpy's hooks
 

@@ -82,7 +82,12 @@ class Persister:
 
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
-        absolute = Path(os.path.abspath(self.root / Path(path)))
+        name = os.path.abspath(os.path.join(self.root, path))
+        below = os.path.join(os.path.abspath(self.root), "")
+        if name.startswith(below) and self.settings.format != "json":
+            # Nearly every one, several times a test, and a `Path` is dear.
+            return name[len(below) :].replace(os.sep, "/")
+        absolute = Path(name)
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
             # vcrpy and pytest-recording name cassettes by their serializer, which is YAML's.
             absolute = absolute.with_suffix(".json")
@@ -240,8 +245,11 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
 
 
 def _episode(request: Any, response: Any) -> Episode:
-    body = read_body(request.body).data if request.body is not None else None
-    headers = {name: [value] for name, value in request.headers.items()}
+    known = isinstance(request, Request) and request.unsupported is None
+    body = request._body if known else read_body(request.body).data if request.body is not None else None
+    # One look at what vcrpy's headers keep, instead of one for each name.
+    store = getattr(request.headers, "_store", None)
+    headers = {name: [value] for name, value in (store.values() if isinstance(store, dict) else request.headers.items())}
     return Episode(
         {"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response, key=getattr(request, "key", None)
     )

@@ -47,6 +47,9 @@ class Spending(Protocol):
     def settle(self, request: Request, response: Mapping[str, Any]) -> None:
         """Told when the answer to a reserved call has come: the answer as it would be played."""
 
+    def around(self, request: Any) -> str | None:
+        """Asked before a call is made that came to a cassette and is none of its business: why it must not be, or ``None``."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -62,6 +65,10 @@ class Policy:
     """Record everything anew, and replace what was there only if the recording is kept."""
     on_open: Callable[[Cassette], None] | None = None
     """Called with each cassette that was opened."""
+    belongs: Callable[[Any], bool] | None = None
+    """Whether a call that is made now belongs to whoever opened the cassette, and not to a test that is over."""
+    before_open: Callable[[Mapping[str, Any]], None] | None = None
+    """Called with the arguments of each cassette before it is opened and anything is patched."""
     spending: Spending | None = None
     """Asked before each call goes live."""
     answer_refusals: bool = False

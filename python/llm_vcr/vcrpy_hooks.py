@@ -79,6 +79,7 @@ _IN_PROCESS = (
 )
 
 
+@functools.cache
 def check_internals() -> None:
     """Raise one clear sentence where vcrpy lacks what we lean on.
 
@@ -227,36 +228,50 @@ def _default_match() -> tuple[str, ...]:
 
 def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs: Any) -> CassetteContextDecorator:
     """`vcr.VCR._use_cassette`, with a cassette of ours. It is evaluated late, as vcrpy does, so that the decorator form keeps working."""
-
-    def merged() -> dict[str, Any]:
-        policy: Policy = vcr._llm_vcr_policy
-        ours, options = _split(kwargs)
-        for name in _COMPOSED:
-            hooks = _listed(options.get(name, getattr(vcr, name)))
-            # Our cassette calls the filters itself, each when its time has come.
-            options[name] = [one for one in hooks if not isinstance(one, _Hook)]
-            for hook in hooks:
-                ours = {**hook.overrides, **ours} if isinstance(hook, _Hook) else ours
-        policy = policy.under("vcr_config", ours)
-        options |= policy.forced
-        if _is_default_match(options.get("match_on", ())):
-            options["match_on"] = MATCH_ON
-        arguments: dict[str, Any] = vcr.get_merged_config(**options)
-        for name, switches in _USER_FILTERS.items():
-            # vcrpy makes a filter of nothing, which copies each request and answer for nothing.
-            if not any(options.get(one, getattr(vcr, one, None)) for one in switches):
-                arguments[name] = None
-        arguments["match_on"] = [_ours(policy, one) for one in arguments["match_on"]]
-        arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
-        arguments["record_on_exception"] = False
-        arguments["allow_playback_repeats"] = options.get("allow_playback_repeats", True)
-        arguments["policy"] = policy
-        return arguments
-
+    merged = functools.partial(arguments_of, vcr, kwargs)
     if with_current_defaults:
         frozen = merged()
         return _Context(Cassette, lambda: dict(frozen))
     return _Context(Cassette, merged)
+
+
+def arguments_of(vcr: vcrpy.VCR, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cassette of ours is made with, on a ``vcr.VCR`` that `install` has seen, with these keyword arguments of ``use_cassette``."""
+    policy: Policy = vcr._llm_vcr_policy
+    ours, options = _split(kwargs)
+    for name in _COMPOSED:
+        hooks = _listed(options.get(name, getattr(vcr, name)))
+        # Our cassette calls the filters itself, each when its time has come.
+        options[name] = [one for one in hooks if not isinstance(one, _Hook)]
+        for hook in hooks:
+            ours = {**hook.overrides, **ours} if isinstance(hook, _Hook) else ours
+    policy = policy.under("vcr_config", ours)
+    options |= policy.forced
+    if _is_default_match(options.get("match_on", ())):
+        options["match_on"] = MATCH_ON
+    arguments: dict[str, Any] = vcr.get_merged_config(**options)
+    for name, switches in _USER_FILTERS.items():
+        # vcrpy makes a filter of nothing, which copies each request and answer for nothing.
+        if not any(options.get(one, getattr(vcr, one, None)) for one in switches):
+            arguments[name] = None
+    arguments["match_on"] = [_ours(policy, one) for one in arguments["match_on"]]
+    arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
+    arguments["record_on_exception"] = False
+    arguments["allow_playback_repeats"] = options.get("allow_playback_repeats", True)
+    arguments["policy"] = policy
+    return arguments
+
+
+def throw_away(kind: type[Cassette], arguments: Mapping[str, Any]) -> CassetteContextDecorator:
+    """A cassette of this kind, opened as one with these arguments would be, and of which nothing is loaded or kept."""
+    nowhere = {"path": "throw-away", "path_transformer": None, "func_path_generator": None, "inject": False}
+    return _Context(kind, lambda: {**arguments, **nowhere})
+
+
+def users_patches(arguments: Mapping[str, Any]) -> tuple[tuple[object, str, object], ...]:
+    """The patches of the user's own among the arguments of a cassette."""
+    patches: tuple[tuple[object, str, object], ...] = arguments["custom_patches"]
+    return patches[: len(patches) - len(_patches(in_process=arguments["policy"].providers_only))]
 
 
 class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
@@ -268,6 +283,8 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
     def __enter__(self) -> Any:
         # vcrpy asks for the arguments again when it leaves; whatever became of the user's object meanwhile, it must un-patch.
         arguments = self._args_getter()
+        if (before_open := arguments["policy"].before_open) is not None:
+            before_open(arguments)
         self._args_later, self._args_getter = self._args_getter, lambda: dict(arguments)
         try:
             return super().__enter__()

@@ -325,3 +325,13 @@ def test_the_persister_never_raises_on_saving(tmp_path: Path, caplog: pytest.Log
         persister.save_cassette("a.yaml", {"requests": [], "responses": []})
     assert persister.failures == ["a.yaml was not saved: OSError: [Errno 28] No space left on device"]
     assert "No space left" in caplog.text
+
+
+def test_what_a_killed_writer_left_goes_after_a_while(tmp_path: Path) -> None:
+    old, new, other = tmp_path / ".llm-vcr-1-ab.tmp", tmp_path / ".llm-vcr-2-cd.tmp", tmp_path / ".somebody-elses.tmp"
+    for path in (old, new, other):
+        path.write_bytes(b"half a cass")
+    for path in (old, other):
+        os.utime(path, (time.time() - 7200,) * 2)
+    FileStore(tmp_path).merge("a.yaml", CassetteRecord(()), ttl=math.inf, keep=math.inf)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, other.name, "a.yaml"]

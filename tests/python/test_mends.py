@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib
 import io
 import sys
 import urllib.request
@@ -73,7 +74,7 @@ def test_every_mend_fits_the_vcrpy_we_test_with(name: str) -> None:
 
 @pytest.mark.parametrize("name", mends.MENDS)
 def test_a_mend_that_does_not_fit_is_left_out_with_a_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules[f"llm_vcr.mends.{name}"]
+    module = importlib.import_module(f"llm_vcr.mends.{name}")
     monkeypatch.setattr(module, "NEEDS", (*module.NEEDS, "vcr.stubs:NoSuchThing.anywhere"))
     mends.fitting.cache_clear()
     try:

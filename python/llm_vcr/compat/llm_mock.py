@@ -141,6 +141,9 @@ class _Only:
         if self.inner is not None:
             self.inner.settle(request, response)
 
+    def around(self, request: Any) -> str | None:
+        return self.inner.around(request) if self.inner is not None else None
+
 
 class _Same:
     """Whether two requests are the same in the fields that count; bodies that are no JSON object, as a whole."""

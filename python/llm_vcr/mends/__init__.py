@@ -18,7 +18,7 @@ from types import ModuleType
 from llm_vcr.errors import LlmVcrWarning
 from llm_vcr.swaps import Swaps
 
-MENDS = ("aiohttp_bodies", "chunks", "events", "same_response", "threads")
+MENDS = ("aiohttp_bodies", "aiohttp_redirects", "chunks", "events", "logs", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
 
 

@@ -23,7 +23,6 @@ NEEDS = (
 )
 _AIOHTTP = (
     "vcr.stubs.aiohttp_stubs:record_response",
-    "vcr.stubs.aiohttp_stubs:record_responses",
     "vcr.stubs.aiohttp_stubs:_serialize_headers",
     "vcr.stubs.aiohttp_stubs:_deserialize_headers",
     "vcr.stubs.aiohttp_stubs:MockStream",
@@ -57,13 +56,12 @@ def _record_httpx(cassette: Any, request: Any, real: Any, content: bytes) -> Non
 
 
 async def _record_chain(cassette: Any, request: Any, real: Any) -> None:
-    """Record, and count, what aiohttp does below vcrpy: it follows redirects itself, and vcrpy asks the cassette about the first call only.
+    """Record what aiohttp did below vcrpy, which follows redirects itself.
 
     A request that a redirect asked for again (307, 308) has its body again: by aiohttp's own rules, those of browsers. vcrpy records none.
     """
     from vcr.stubs import aiohttp_stubs
 
-    cassette.count_live(len(real.history))
     if not real.history:
         await aiohttp_stubs.record_response(cassette, request, real)
         return

@@ -28,6 +28,8 @@ class Attempt:
         self.fresh_start = False
         """``rewrite`` was asked for, by the marker or by ``vcr_config``."""
         self.phases: dict[str, str] = {}
+        self.left_behind: list[str] = []
+        """What it has left patched, one sentence each."""
 
     def note(self, report: pytest.TestReport) -> None:
         """Note how a phase ended. An expected failure is what the test is for, so it counts as passed."""
@@ -46,10 +48,16 @@ class Attempt:
         """Tell the cassettes, before they are saved."""
         for cassette in self.cassettes:
             cassette.gate = self.why_not()
+            if cassette.gate is None and cassette.replaces and cassette.counts.refused:
+                # A test may swallow a refusal, and pass: the half that was paid for is no substitute for the whole that is there.
+                cassette.gate = "a call was refused, so the old recording stays"
 
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
         verdict = judge(self.cassettes, around, disabled=disabled)
+        verdict = replace(verdict, notes=(*verdict.notes, *self.left_behind))
+        if not self.cassettes:
+            return verdict
         return replace(verdict, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None)))
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llm_vcr.config import Settings
@@ -21,19 +22,31 @@ FAILS: Mapping[str, Callable[[Verdict], bool]] = {
 """What ``--llm-vcr-fail-on`` can name."""
 
 
-def why_failed(settings: Settings, summary: Summary, budget: Budget) -> list[str]:
-    """Why the run fails, one sentence each with the tests it is about; nothing if it does not."""
+@dataclass(frozen=True)
+class Failure:
+    """A reason for which a run fails, and the tests it is about."""
+
+    reason: str
+    where: Sequence[str] = ()
+
+    def sentence(self, most: int | None = None) -> str:
+        """With the names of all tests, or the first ``most``."""
+        return f"{self.reason}: {_named(self.where, most)}" if self.where else self.reason
+
+
+def why_failed(settings: Settings, summary: Summary, budget: Budget) -> list[Failure]:
+    """Why the run fails; nothing if it does not."""
     reasons = [*_too_many_calls(settings, summary), *_too_many_dollars(summary, budget)]
     for word in settings.fail_on:
         where = [nodeid for nodeid, one in summary.verdicts.items() if FAILS[word](one)]
-        if word == "LIVE_CALL" and summary.outside:
-            where.append(_OUTSIDE)
+        if word == "LIVE_CALL":
+            where += _places(summary.outside)
         if where:
-            reasons.append(f"--llm-vcr-fail-on {word}: {_named(where)}")
+            reasons.append(Failure(f"--llm-vcr-fail-on {word}", where))
     return reasons
 
 
-def _too_many_calls(settings: Settings, summary: Summary) -> Iterator[str]:
+def _too_many_calls(settings: Settings, summary: Summary) -> Iterator[Failure]:
     limit = settings.max_live_calls
     if limit is None:
         return
@@ -42,25 +55,24 @@ def _too_many_calls(settings: Settings, summary: Summary) -> Iterator[str]:
     stopped = sum(one.stopped for one in verdicts.values()) + sum(bool(one["refused"]) for one in outside)
     if paid > limit or stopped:
         where = [nodeid for nodeid, one in verdicts.items() if one.stopped or (paid > limit and one.paid)]
-        where += [_OUTSIDE] * bool(outside)
+        where += _places(outside)
         made = f"{paid} made" if paid else "none made"
-        yield f"--llm-vcr-max-live-calls {limit}: {made}, {stopped} refused: {_named(where)}"
+        yield Failure(f"--llm-vcr-max-live-calls {limit}: {made}, {stopped} refused", where)
 
 
-def _too_many_dollars(summary: Summary, budget: Budget) -> Iterator[str]:
+def _too_many_dollars(summary: Summary, budget: Budget) -> Iterator[Failure]:
     """What was refused for want of dollars, and a last call that cost more than was left."""
     if budget.dollars is None:
         return
     spent, unknown = budget.spent()
     reached = round(spent, 10) >= budget.dollars
     refused = [nodeid for nodeid, one in summary.verdicts.items() if USD in one.reason or (reached and any(map(_refused, one.calls)))]
-    refused += [_OUTSIDE] * (reached and any(map(_refused, summary.outside)))
+    refused += _places(one for one in summary.outside if reached and _refused(one))
     over = round(spent, 10) > budget.dollars
     where = refused or ([nodeid for nodeid, bill in summary.bills.items() if bill.spent] if over else [])
     if where:
         more = f", and {len(unknown)} {'call' if len(unknown) == 1 else 'calls'} of unknown price ({_named(unknown, 3)})" if unknown else ""
-        stopped = f"; refused calls of: {_named(refused)}" if refused else f"; spent by: {_named(where)}"
-        yield f"{USD} {budget.dollars:g}: {dollars(spent)} spent{more}{stopped}"
+        yield Failure(f"{USD} {budget.dollars:g}: {dollars(spent)} spent{more}; {'refused calls of' if refused else 'spent by'}", where)
 
 
 def warnings(budget: Budget) -> list[str]:
@@ -76,11 +88,12 @@ def _refused(call: Mapping[str, Any]) -> bool:
     return bool(call["refused"])
 
 
-_OUTSIDE = "outside of tests"
+def _places(outside: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Whose the live calls are that were made while none of their tests was running."""
+    return list(dict.fromkeys(f"{one['started_by']} (in the background)" if one["started_by"] else "outside of tests" for one in outside))
 
-_NAMED = 20
 
-
-def _named(where: Sequence[str], most: int = _NAMED) -> str:
-    more = f" and {len(where) - most} more" if len(where) > most else ""
-    return ", ".join(where[:most]) + more
+def _named(where: Sequence[str], most: int | None) -> str:
+    shown = list(where[:most])
+    more = f" and {len(where) - len(shown)} more" if len(where) > len(shown) else ""
+    return ", ".join(shown) + more

@@ -19,10 +19,13 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[st
     ``bytes`` are those of the file, and in a shared store those of the bodies. A test that did not pass tells nothing of what it would
     have played.
     """
+    if not (opened := list(cassettes)):
+        return
+    # They load vcrpy: a run without a cassette does without.
     from llm_vcr.persister import Persister
     from llm_vcr.stores.file import FileStore
 
-    for one in cassettes:
+    for one in opened:
         persister, base = one._persister, one._base
         if not isinstance(persister, Persister) or (base is None and not one.saved):
             continue
@@ -32,7 +35,7 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[st
         size = None
         if isinstance(persister.store, FileStore):
             try:
-                size = persister.store.path(cassette_id).stat().st_size
+                size = persister.store.found(cassette_id).stat().st_size
             except OSError:
                 continue
         moment = datetime.now(UTC) if one.saved or base is None else base.recorded_at

@@ -4,13 +4,15 @@ Two things are watched for as long as the run lasts. Names that are resolved: ev
 And the clients vcrpy patches: outside a cassette ours are in place instead, so that a call on a connection that is already there is seen
 as well. A call that a cassette let through, or that a client's own patch has reported, is *expected*, and its name counts no second time.
 
+Exchanges of credentials (`Settings.credential_hosts`) are noted and never counted. A call that was started by a test that is over is that
+test's, not the one's that runs meanwhile (`origins`).
+
 What is not seen: subprocesses, proxies (their name is resolved, not the provider's), and resolvers of their own (c-ares, uvloop).
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sys
 import threading
@@ -24,6 +26,8 @@ from urllib.parse import urlsplit
 
 from llm_vcr.errors import LiveCallRefusedError
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.origins import Origins, watch_executors
+from llm_vcr.pytest_plugin.patching import Patches
 
 _OURS = str(Path(__file__).parent.parent)
 _STORES = os.path.join(_OURS, "stores") + os.sep
@@ -41,6 +45,8 @@ class LiveCall:
     """The line of the user's own code that is nearest to it, as ``file:line in function``."""
     refused: bool = False
     """It was stopped before a byte was sent."""
+    started_by: str = ""
+    """The test that started the thread or task it came from, if that test was over."""
 
     def dump(self) -> dict[str, Any]:
         """As plain data."""
@@ -50,22 +56,40 @@ class LiveCall:
 class LiveCalls:
     """Watches a process for live calls. It is the cassettes' `Spending` too: all calls draw on one budget."""
 
-    def __init__(self, is_provider: Callable[[str], bool], budget: Budget, root: Path) -> None:
-        """Watch for hosts that are providers; user code is what stands below ``root`` and in no installed package."""
+    def __init__(
+        self, is_provider: Callable[[str], bool], is_credential: Callable[[str], bool], budget: Budget, origins: Origins, root: Path
+    ) -> None:
+        """Watch for these hosts; user code is what stands below ``root`` and in no installed package."""
         self._is_provider = is_provider
+        self._is_credential = is_credential
         self._budget = budget
+        self._origins = origins
         self._root = str(root)
         self._expected: Counter[str] = Counter()
+        self._passing: Counter[str] = Counter()
+        """Calls that a cassette let pass: each resolves its name once, or not at all."""
         self._lock = threading.Lock()
-        self._undo: list[Callable[[], None]] = []
+        self.patches = Patches()
+        """What is in place while we watch."""
         self._watched: set[str] = set()
+        self._over = False
         self.seen: list[LiveCall] = []
-        """What was seen since somebody last took it away."""
+        """What the test that runs did, since somebody last took it away."""
+        self.strangers: list[LiveCall] = []
+        """What tests did that were over."""
+        self.exchanges: Counter[str] = Counter()
+        """Exchanges of credentials by host: exact through the clients that are watched, elsewhere by connection."""
 
     def take(self) -> list[LiveCall]:
-        """What was seen since the last time."""
+        """What the running test did since the last time."""
         with self._lock:
             taken, self.seen = self.seen, []
+        return taken
+
+    def take_strangers(self) -> list[LiveCall]:
+        """What tests did that were over, since the last time."""
+        with self._lock:
+            taken, self.strangers = self.strangers, []
         return taken
 
     # --- the cassettes' calls
@@ -83,10 +107,20 @@ class LiveCalls:
         self._forget(_plain(request.host))
         self._budget.settle(request, response)
 
+    def around(self, request: Any) -> str | None:
+        """See `llm_vcr.policy.Spending`."""
+        host = _plain(request.host)
+        why = self._see(host, "vcrpy", whole_call=True)
+        if why is None and (self._is_provider(host) or self._is_credential(host)):
+            with self._lock:
+                self._passing[host] += 1
+        return why
+
     def forget_expected(self) -> None:
         """No call of a cassette is under way any more (one that failed was never settled)."""
         with self._lock:
             self._expected.clear()
+            self._passing.clear()
 
     @contextlib.contextmanager
     def _expecting(self, host: str) -> Iterator[None]:
@@ -107,18 +141,32 @@ class LiveCalls:
     def _see(self, host: str | bytes | None, via: str, *, whole_call: bool = False) -> str | None:
         """Count a call to ``host``; the reason if it must not be made. What is no ``whole_call`` may be part of one that is expected."""
         name = _plain(host)
-        if not name or not self._is_provider(name) or (not whole_call and self._expected[name] > 0):
+        exchange = self._is_credential(name)
+        if self._over or not name or not (exchange or self._is_provider(name)):
+            return None
+        if not whole_call and (self._expected[name] > 0 or self._passes(name)):
             return None
         if _is_our_store():
             return None
+        if exchange:
+            with self._lock:
+                self.exchanges[name] += 1
+            return None
         allowed = self._budget.take()
-        call = LiveCall(name, via, self._user_line(), refused=not allowed)
+        origin = self._origins.of_another()
+        call = LiveCall(name, via, self._user_line(), refused=not allowed, started_by=origin.nodeid if origin else "")
         with self._lock:
-            self.seen.append(call)
+            (self.strangers if origin else self.seen).append(call)
         if allowed:
             self._budget.settle_unseen(name)
             return None
         return f"a call to {name} around every cassette: {self._budget.why_refused()} ({call.where})"
+
+    def _passes(self, name: str) -> bool:
+        with self._lock:
+            passes = self._passing[name] > 0
+            self._passing[name] -= passes
+        return passes
 
     def _user_line(self) -> str:
         frame = sys._getframe(2)
@@ -133,6 +181,9 @@ class LiveCalls:
 
     def watch(self) -> None:
         """Watch what has been imported by now. Called again before each test; what is watched already costs a look-up."""
+        if not self._watched:
+            self._origins.watch(self.patches)
+        self.patches.renew()
         for module, start in _PLACES.items():
             if module not in self._watched and module in sys.modules:
                 # vcrpy keeps what it finds when it is imported, and would keep ours for good.
@@ -142,21 +193,10 @@ class LiveCalls:
                 start(self, sys.modules[module])
 
     def stop(self) -> None:
-        """Put everything back, in reverse order. What somebody else has patched over ours stays: it is theirs to undo."""
-        while self._undo:
-            self._undo.pop()()
+        """Put everything back, in reverse order; a patch of ours that somebody has patched over and kept does nothing any more."""
+        self._over = True
+        self.patches.undo()
         self._watched.clear()
-
-    def _patch(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        original = getattr(owner, name)
-        ours = functools.wraps(original)(make(original))
-        setattr(owner, name, ours)
-
-        def undo() -> None:
-            if getattr(owner, name, None) is ours:
-                setattr(owner, name, original)
-
-        self._undo.append(undo)
 
 
 def _is_our_store() -> bool:
@@ -183,7 +223,7 @@ def _watch_socket(calls: LiveCalls, module: Any) -> None:
 
         return getaddrinfo
 
-    calls._patch(module, "getaddrinfo", make)
+    calls.patches.put(module, "getaddrinfo", make)
 
 
 def _watch_loops(calls: LiveCalls, module: Any) -> None:
@@ -198,7 +238,11 @@ def _watch_loops(calls: LiveCalls, module: Any) -> None:
 
         return getaddrinfo
 
-    calls._patch(module.BaseEventLoop, "getaddrinfo", make)
+    calls.patches.put(module.BaseEventLoop, "getaddrinfo", make)
+
+
+def _watch_executors(calls: LiveCalls, module: Any) -> None:
+    watch_executors(calls.patches, module)
 
 
 def _nothing() -> None:
@@ -222,7 +266,7 @@ def _watch_http_client(calls: LiveCalls, module: Any) -> None:
 
         return putrequest
 
-    calls._patch(module.HTTPConnection, "putrequest", make)
+    calls.patches.put(module.HTTPConnection, "putrequest", make)
 
 
 def _watch_httpx(calls: LiveCalls, module: Any) -> None:
@@ -253,23 +297,25 @@ def _watch_httpx(calls: LiveCalls, module: Any) -> None:
 
         return handle_async_request
 
-    calls._patch(module.HTTPTransport, "handle_request", make)
-    calls._patch(module.AsyncHTTPTransport, "handle_async_request", make_async)
+    calls.patches.put(module.HTTPTransport, "handle_request", make)
+    calls.patches.put(module.AsyncHTTPTransport, "handle_async_request", make_async)
 
 
 def _watch_aiohttp(calls: LiveCalls, module: Any) -> None:
+    from llm_vcr.mends.aiohttp_redirects import asking
+
     def make(original: Any) -> Any:
         async def request(session: Any, method: str, url: Any, *arguments: Any, **keywords: Any) -> Any:
             base = getattr(session, "_base_url", None)
             host = _plain(urlsplit(str(url)).hostname or (base.host if base is not None else None))
             if why := calls._see(host, "aiohttp.ClientSession", whole_call=True):
                 raise LiveCallRefusedError(why)
-            with calls._expecting(host):
+            with calls._expecting(host), asking(session, calls.around):
                 return await original(session, method, url, *arguments, **keywords)
 
         return request
 
-    calls._patch(module.ClientSession, "_request", make)
+    calls.patches.put(module.ClientSession, "_request", make)
 
 
 _PATCHED_BY_VCRPY = frozenset({"httpx", "httpx2", "aiohttp"})
@@ -277,6 +323,7 @@ _PATCHED_BY_VCRPY = frozenset({"httpx", "httpx2", "aiohttp"})
 _PLACES: dict[str, Callable[[LiveCalls, Any], None]] = {
     "socket": _watch_socket,
     "asyncio": _watch_loops,
+    "concurrent.futures": _watch_executors,
     "http.client": _watch_http_client,
     "httpx": _watch_httpx,
     "httpx2": _watch_httpx,

@@ -21,9 +21,14 @@ _LINES = 5
 _TESTS = 8
 """So many tests with live or refused calls."""
 
+_REASON = 120
+"""So many characters of why a test's calls were not answered."""
 
-def show(terminal: pytest.TerminalReporter, data: Mapping[str, Any], verdicts: Mapping[str, Verdict], *, verbose: bool) -> None:
-    """Write the section, from `Summary.data` and the verdicts; with ``verbose`` every test is named."""
+
+def show(
+    terminal: pytest.TerminalReporter, data: Mapping[str, Any], verdicts: Mapping[str, Verdict], failures: Sequence[str], *, verbose: bool
+) -> None:
+    """Write the section, from `Summary.data`, the verdicts, and why the run fails; with ``verbose`` every test is named."""
     terminal.write_sep("=", "llm_vcr")
     fixtures = sum(bool(one.scope) for one in verdicts.values())
     _counts(terminal, data, len(verdicts) - fixtures, fixtures)
@@ -35,7 +40,7 @@ def show(terminal: pytest.TerminalReporter, data: Mapping[str, Any], verdicts: M
         terminal.write_line(text)
     for text in _warnings(data):
         terminal.write_line(f"warning: {text}", yellow=True)
-    for failure in data["failures"]:
+    for failure in failures:
         terminal.write_line(f"FAILED {failure}", red=True, bold=True)
 
 
@@ -101,6 +106,8 @@ def _asides(data: Mapping[str, Any]) -> Iterator[str]:
     if masked := data["masked_values"]:
         told = [one["what"] + (f" at `{one['path']}`" if one["path"] else "") + f" ({one['count']})" for one in masked]
         yield f"masked to match: {_some(told, 4)}, such as in {masked[0]['example_test']}"
+    if exchanges := data["credential_exchanges"]:
+        yield f"credentials: {_many(sum(exchanges.values()), 'exchange')}, live and not recorded ({_some(sorted(exchanges), 4)})"
     if data["media_shrunk"]:
         yield (
             f"media: {_many(data['media_shrunk'], 'body', 'bodies')} stored with small files in place of images, sound or video "
@@ -137,7 +144,8 @@ def _line(nodeid: str, one: Verdict) -> str:
     counts = ", ".join(
         f"{number} {word}" for word in ("played", "repeated", "live", "recorded", "refused", "leaked") if (number := getattr(one, word))
     )
-    return f"  {one.verdict:18} {nodeid}" + (f"  ({counts})" if counts else "") + (f"  {one.reason}" if one.reason else "")
+    reason = one.reason if len(one.reason) <= _REASON else f"{one.reason[:_REASON]}…"
+    return f"  {one.verdict:18} {nodeid}" + (f"  ({counts})" if counts else "") + (f"  {reason}" if reason else "")
 
 
 def _call(call: Mapping[str, Any]) -> str:

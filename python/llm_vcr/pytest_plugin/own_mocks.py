@@ -35,8 +35,7 @@ def own_mock(item: pytest.Function, root: Path) -> str | None:
         code = getattr(_plain(function), "__code__", None)
         if code is None:
             continue
-        path = Path(code.co_filename)
-        if root in path.parents and "site-packages" not in path.parts and (used := _uses(path).get(code.co_name)):
+        if used := _uses_below(root, code.co_filename).get(code.co_name):
             return f"uses {used}"
     return None
 
@@ -54,6 +53,11 @@ def _plain(function: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=4096)
+def _uses_below(root: Path, filename: str) -> Mapping[str, str]:
+    path = Path(filename)
+    return _uses(path) if root in path.parents and "site-packages" not in path.parts else {}
+
+
 def _uses(path: Path) -> Mapping[str, str]:
     """The functions of a module that use a mock, by themselves or through functions of the same module, and what they use."""
     try:

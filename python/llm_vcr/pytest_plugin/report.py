@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ class Report:
         with contextlib.suppress(OSError):
             self._make()
             with open(self.folder / f"process-{self._process}.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps({"test": nodeid, **asdict(verdict)}) + "\n")
+                file.write(json.dumps({"test": nodeid, **vars(verdict)}) + "\n")
 
     def merge(self, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the summary of all processes, with what is ``known`` of tests beside their verdicts.

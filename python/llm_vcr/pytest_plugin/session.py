@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -13,15 +14,18 @@ import pytest
 
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
-from llm_vcr.hosts import is_provider
+from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.fixtures import SharedFixtures
+from llm_vcr.pytest_plugin.gate import Failure
+from llm_vcr.pytest_plugin.guard import Guard
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
+from llm_vcr.pytest_plugin.origins import Origins
 from llm_vcr.pytest_plugin.outage import Outage
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
@@ -51,6 +55,8 @@ class Session:
         """The verdicts that stand beside an outcome, as foreseen after the call."""
         self._unmatched: set[str] = set()
         """Entries of ``llm_vcr_skip`` that name no test."""
+        self._undo = contextlib.ExitStack()
+        """What outlives a test, and is undone at the end in reverse order."""
         self._keys = SuppliedKeys()
         self._boundary = PinnedBoundary()
         self._outage = Outage()
@@ -61,7 +67,16 @@ class Session:
             # Workers draw on the tickets of the process that started them.
             self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
         budget = Budget(settings.max_live_calls, self._tickets, settings.max_live_usd)
-        self._calls = LiveCalls(lambda host: is_provider(host, settings.provider_hosts), budget, config.rootpath)
+        origins = Origins()
+        self._calls = LiveCalls(
+            lambda host: is_provider(host, settings.provider_hosts),
+            lambda host: is_credential(host, settings.credential_hosts),
+            budget,
+            origins,
+            config.rootpath,
+        )
+        self._guard = Guard(config, settings, origins)
+        config.pluginmanager.register(self._guard, "llm_vcr_guard")
         self._report: Report | None = None
         if settings.report != "off":
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
@@ -81,11 +96,14 @@ class Session:
         config.option.record_mode = "new_episodes" if self._fresh_start else self._mode
         self._store: Store | None = None
         if settings.supply_keys:
+            self._undo.callback(self._keys.take_back)
             self._keys.supply(config.rootpath)
         if settings.pin_boundary:
+            self._undo.callback(self._boundary.let_go)
             self._boundary.pin()
         if self._report is not None and self._workerinput is None:
             self._report.clear()
+        self._undo.callback(self._calls.stop)
         self._calls.watch()
 
     def _default_mode(self) -> str:
@@ -116,11 +134,9 @@ class Session:
     @pytest.hookimpl
     def pytest_unconfigure(self) -> None:
         """Undo what outlives a test."""
-        self._calls.stop()
-        self._keys.take_back()
+        self._undo.close()
         if self._store is not None and hasattr(self._store, "close"):
             self._store.close()
-        self._boundary.let_go()
         if self._tickets is not None and self._workerinput is None:
             shutil.rmtree(self._tickets, ignore_errors=True)
 
@@ -141,6 +157,16 @@ class Session:
             # It takes the clients' own functions as they are now, before we watch them.
             from llm_vcr import vcrpy_hooks  # noqa: F401
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Make sure that every client goes through the cassettes, before any is used."""
+        if self._marking.any_marked:
+            from llm_vcr.persister import Persister
+            from llm_vcr.policy import Policy
+
+            persister = Persister(self._store, settings=self._settings)
+            self._guard.look(Policy(self._settings, persister, providers_only=True, spending=self._calls))
+
     # --- workers
 
     @pytest.hookimpl(optionalhook=True)
@@ -154,6 +180,7 @@ class Session:
         """Take what a worker has to tell beside its tests' reports."""
         told = getattr(node, "workeroutput", {})
         self._summary.outside += told.get("llm_vcr_outside", [])
+        self._summary.exchanges.update(told.get("llm_vcr_exchanges", {}))
         self._unmatched.update(told.get("llm_vcr_unmatched", []))
 
     def _is_everything(self) -> bool:
@@ -170,15 +197,20 @@ class Session:
         if self._workerinput is not None:
             told = {
                 "llm_vcr_outside": self._summary.outside,
+                "llm_vcr_exchanges": dict(self._calls.exchanges),
                 "llm_vcr_unmatched": sorted(self._unmatched),
-                "llm_vcr_collected": self._totals.told_by_worker(),
+                "llm_vcr_collected": self._totals.told_by_worker(any_marked=self._marking.any_marked),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
-        self._totals.decide(session, [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)])
+        self._summary.exchanges.update(self._calls.exchanges)
+        unmatched = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
+        holes = [Failure(f"llm_vcr_canary: {one}") for one in self._guard.holes]
+        self._totals.decide(session, [*unmatched, *self._guard.hints], holes, any_marked=self._marking.any_marked)
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
+        self._summary.outside += [{**call.dump(), "when": f"after {call.started_by} was over"} for call in self._calls.take_strangers()]
 
     # --- the cassette of a test
 
@@ -244,6 +276,8 @@ class Session:
             providers_only=is_automatic(item),
             fresh_start=fresh_start,
             on_open=attempt.cassettes.append,
+            before_open=self._guard.send_canary,
+            belongs=self._guard.belongs,
             spending=self._calls,
             answer_refusals=True,
         )
@@ -265,6 +299,8 @@ class Session:
             providers_only=True,
             fresh_start=fresh_start and first,
             on_open=opened,
+            before_open=self._guard.send_canary,
+            belongs=self._guard.belongs,
             spending=self._calls,
             answer_refusals=True,
         )
@@ -281,6 +317,7 @@ class Session:
             Persister(store, settings=settings, root=self._config.rootpath),
             forced={} if self._forced_mode is None else {"record_mode": self._mode if self._mode != "rewrite" else "all"},
             on_open=None if attempt is None else attempt.cassettes.append,
+            belongs=self._guard.belongs,
             spending=self._calls,
         )
 
@@ -315,6 +352,7 @@ class Session:
             return (yield)
         finally:
             self._attempt = None
+            attempt.left_behind = self._guard.take_left()
             self._tell(attempt)
             self._outage.end(item.session)
 
@@ -330,7 +368,7 @@ class Session:
         item = attempt.item
         around = self._calls.take()
         self._calls.forget_expected()
-        if not attempt.cassettes and not around and attempt.phases.get("setup") != "passed":
+        if not attempt.cassettes and not around and not attempt.left_behind and attempt.phases.get("setup") != "passed":
             return
         verdict = attempt.verdict(around, self._why_disabled(attempt))
         # A rerun replaces what the attempt before it said, but not what that one spent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,8 @@ from llm_vcr.pytest_plugin.verdict import Verdict
 
 if TYPE_CHECKING:
     import pytest
+
+_INDEX = re.compile(r"\[\d+\]")
 
 FORMAT = 1
 """The version of what `Summary.data` gives: names are added, never changed."""
@@ -48,7 +51,9 @@ class Summary:
     bills: dict[str, Bill] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     outside: list[Mapping[str, Any]] = field(default_factory=list)
-    """Live calls of no test, each with the process it was seen in."""
+    """Live calls of no test that was running, each with when it was seen."""
+    exchanges: Counter[str] = field(default_factory=Counter)
+    """Exchanges of credentials by host."""
     store: Mapping[str, Any] = field(default_factory=dict)
     """`health.StoreHealth.data`."""
     owned: Mapping[str, list[str]] | None = None
@@ -88,7 +93,7 @@ class Summary:
     @property
     def worth_telling(self) -> bool:
         """Whether anything happened that has to do with us."""
-        return bool(self.outside) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
+        return bool(self.outside or self.exchanges) or any(one.verdict != "UNMARKED:NO_TRAFFIC" for one in self.verdicts.values())
 
     def orphans(self, root: Path) -> list[str]:
         """The cassette files that no test has; none are told after a run that was not complete. Looked for once."""
@@ -125,6 +130,7 @@ class Summary:
             "misses": self._causes(),
             "disabled": self._disabled(),
             "outside_of_tests": list(self.outside),
+            "credential_exchanges": dict(self.exchanges),
             "warnings": dict(self._notes()),
             "hints": list(self.hints),
             "failures": list(failures),
@@ -164,13 +170,15 @@ class Summary:
                 # What is not recorded yet is no puzzle.
                 if miss["cause"] == "not recorded" and not miss["refused"]:
                     continue
-                group = groups.setdefault(
-                    (miss["cause"], miss["path"]),
-                    {"cause": miss["cause"], "path": miss["path"], "fix": miss["fix"], "tests": [], "example": dict(miss)},
-                )
-                if nodeid not in group["tests"]:
-                    group["tests"].append(nodeid)
-        return sorted(groups.values(), key=lambda group: -len(group["tests"]))
+                path, fix = miss["path"], miss["fix"]
+                everywhere = _INDEX.sub("[*]", path)
+                group = groups.setdefault((miss["cause"], everywhere), {"path": path, "fix": fix, "tests": {}, "example": dict(miss)})
+                if group["path"] != path:
+                    # The same thing in another message: one setting mends them all.
+                    group["path"], group["fix"] = everywhere, fix.replace(path, everywhere) if path else fix
+                group["tests"][nodeid] = None
+        told = [{"cause": cause, **group, "tests": list(group["tests"])} for (cause, _), group in groups.items()]
+        return sorted(told, key=lambda group: -len(group["tests"]))
 
     def _disabled(self) -> dict[str, list[str]]:
         """The tests that were left without a cassette on purpose, by reason."""

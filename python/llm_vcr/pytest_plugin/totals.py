@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import pytest
 
 from llm_vcr.config import Settings
 from llm_vcr.pytest_plugin import overview
-from llm_vcr.pytest_plugin.gate import warnings, why_failed
+from llm_vcr.pytest_plugin.gate import Failure, warnings, why_failed
 from llm_vcr.pytest_plugin.health import ask
 from llm_vcr.pytest_plugin.owners import Collected
 from llm_vcr.pytest_plugin.summary import Summary
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from llm_vcr.pytest_plugin.budget import Budget
     from llm_vcr.pytest_plugin.report import Report
     from llm_vcr.pytest_plugin.spending import Bill
+
+_NAMED = 5
+"""So many tests are named for each reason to fail; ``summary.json`` names them all."""
 
 
 class Totals:
@@ -35,7 +37,7 @@ class Totals:
         self._is_worker = hasattr(config, "workerinput")
         self.collected = Collected(config)
         self.summary = Summary(project=settings.project or config.rootpath.name)
-        self.failures: list[str] = []
+        self.failures: list[Failure] = []
 
     # --- what is collected
 
@@ -56,11 +58,11 @@ class Totals:
 
     # --- workers
 
-    def told_by_worker(self) -> dict[str, Any]:
-        """What a worker of xdist tells its controller; one of them tells for all whose cassettes are whose."""
+    def told_by_worker(self, *, any_marked: bool) -> dict[str, Any]:
+        """What a worker of xdist tells its controller; one of them tells for all whose cassettes are whose, where there are any."""
         first = self._config.workerinput["workerid"] == "gw0"  # type: ignore[attr-defined]  # xdist's
         complete = self.collected.complete
-        return {"complete": complete, "owned": self.collected.owned() if first and complete else None}
+        return {"complete": complete, "owned": self.collected.owned() if first and complete and any_marked else None}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -91,14 +93,14 @@ class Totals:
 
     # --- the end
 
-    def decide(self, session: pytest.Session, hints: Iterable[str]) -> None:
-        """Come to the failures, and fail the run for them if nothing else has; ``hints`` are for who wrote the settings."""
+    def decide(self, session: pytest.Session, hints: Iterable[str], found: Iterable[Failure], *, any_marked: bool) -> None:
+        """Fail the run for the failures ``found`` before and those of the tests; ``hints`` are for who wrote the settings."""
         self.summary.hints += [*hints, *warnings(self._budget)]
         if not (session.shouldstop or session.shouldfail) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             self.summary.complete = self.collected.complete
-        if self.summary.complete and self.summary.owned is None and not _has_workers(self._config):
+        if self.summary.complete and any_marked:  # where there are workers, nothing is marked here
             self.summary.owned = self.collected.owned()
-        self.failures = why_failed(self._settings, self.summary, self._budget)
+        self.failures = [*found, *why_failed(self._settings, self.summary, self._budget)]
         if self.failures and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -113,18 +115,15 @@ class Totals:
         if self._is_worker or not (self._worth_telling or self.summary.hints):
             return
         self.summary.store = ask(self._settings, self._config.rootpath).data()
-        self._data = self.summary.data(self._config.rootpath, int(session.exitstatus), self.failures)
+        self._data = self.summary.data(self._config.rootpath, int(session.exitstatus), [one.sentence() for one in self.failures])
         if self._report is not None and self._worth_telling:
             self._report.merge(self._data, self.summary.tests())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it."""
         if (data := getattr(self, "_data", None)) is not None:
-            overview.show(terminalreporter, data, self.summary.verdicts, verbose=self._config.getoption("llm_vcr_verbose"))
-
-
-def _has_workers(config: pytest.Config) -> bool:
-    return "xdist" in sys.modules and bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
+            failures = [one.sentence(_NAMED) for one in self.failures]
+            overview.show(terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"))
 
 
 def _properties(verdict: Verdict, bill: Bill) -> list[tuple[str, object]]:

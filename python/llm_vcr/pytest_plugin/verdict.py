@@ -78,7 +78,8 @@ class Verdict:
 
     def dump(self) -> str:
         """As text: JUnit XML would write a dict as Python's ``repr``."""
-        return json.dumps(asdict(self))
+        # What is in the tuples is plain already: `asdict` would copy all of it for nothing.
+        return json.dumps(vars(self))
 
     @classmethod
     def parse(cls, text: str) -> Verdict:
@@ -111,8 +112,14 @@ class Verdict:
         )
 
     def bounded(self) -> Verdict:
-        """What of it travels."""
-        return replace(self, misses=self.misses[:_TRAVELLING], calls=self.calls[:_TRAVELLING])
+        """What of it travels: of the misses, those first that are not alike."""
+        alike = Counter[tuple[str, str]]()
+        ranks = []
+        for miss in self.misses:
+            alike[miss["cause"], miss["path"]] += 1
+            ranks.append(alike[miss["cause"], miss["path"]])
+        different = sorted(range(len(ranks)), key=ranks.__getitem__)[:_TRAVELLING]
+        return replace(self, misses=tuple(self.misses[one] for one in different), calls=self.calls[:_TRAVELLING])
 
     @property
     def paid(self) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llm_vcr import codec, json_layout
 from llm_vcr.errors import CassetteFileError
+from llm_vcr.stores import leftovers
 from llm_vcr.stores.base import CassetteRecord, MergeResult
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -192,10 +193,19 @@ def _signature(path: Path) -> _Signature:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
+_TEMPORARY = ".llm-vcr-"
+
+_swept: set[Path] = set()
+"""Folders that this process has looked through for what killed writers left."""
+
+
 def _write(path: Path, data: bytes) -> None:
     """Replace the file in one step: whoever reads it, or whatever kills us, sees the old one or the new one."""
     path = Path(os.path.realpath(path))  # a link stays one
-    temporary = path.with_name(f".llm-vcr-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        leftovers.sweep(path.parent, _TEMPORARY)
+    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}{leftovers.SUFFIX}")
     try:
         with open(temporary, "xb") as file:
             file.write(data)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_vcr.errors import StoreUnavailableError
+from llm_vcr.stores import leftovers
 from llm_vcr.stores.base import MergeResult
 from llm_vcr.stores.packed import ASIDE, HEADER, META, NEVER, PACK, Change, PackedStore, Raw, Stamps, without_empty_packs
 from llm_vcr.stores.redis import Flushed, RedisStore
@@ -253,7 +254,7 @@ class MirrorStore(PackedStore):
         self._written += 1
         if self._written % _CHECKED == 0:
             self._bound()
-        temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        temporary = path.with_name(f".{secrets.token_hex(8)}{leftovers.SUFFIX}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -269,12 +270,14 @@ class MirrorStore(PackedStore):
 
     def _files(self, kind: str) -> list[Path]:
         try:
-            return sorted(one for one in (self.folder / kind).iterdir() if one.suffix != ".tmp")
+            return sorted(one for one in (self.folder / kind).iterdir() if one.suffix != leftovers.SUFFIX)
         except OSError:
             return []
 
     def _bound(self) -> None:
         """Let go of what was not used for longest, until nine tenths of the limit are left. What is pending stays."""
+        for kind in ("cassettes", "blobs", "pending"):
+            leftovers.sweep(self.folder / kind)
         found = []
         for kind in ("cassettes", "blobs"):
             for path in self._files(kind):

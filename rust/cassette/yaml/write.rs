@@ -1,6 +1,7 @@
 //! Scalars of a cassette file, laid out for people: text of several lines as a literal block, so that a diff shows the line that changed.
 
 use super::{Event, plain, read};
+use memchr::memchr2;
 use std::borrow::Cow;
 
 /// Longer keys would have to be announced by `?`.
@@ -81,11 +82,12 @@ fn block(out: &mut String, value: &str, indent: usize) {
 }
 
 fn on_one_line(out: &mut String, value: &str) {
-    if value.contains(['\n', '\t']) || !read::is_printable(value.as_bytes()) {
+    if memchr2(b'\n', b'\t', value.as_bytes()).is_some() || !read::is_printable(value.as_bytes()) {
         double(out, value);
     } else if is_plain(value) {
         out.push_str(value);
     } else {
+        out.reserve(value.len() + value.len() / 64 + 2);
         out.push('\'');
         for (number, part) in value.split('\'').enumerate() {
             if number > 0 {

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from llm_vcr import config
 from llm_vcr.stores import open_store
 
 from tests.python.cli.place import HELLO, IMAGE, SSE, STREAM, Place, episode
+from tests.redis_server import RedisServer
 
 
-@pytest.fixture(params=["file"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """An empty store. Another kind of store is another parameter here."""
-    for name in [name for name in os.environ if name.startswith(("LLM_VCR_", "PYTEST_"))]:
+@pytest.fixture(scope="session")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.fixture
+def empty(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A project with an empty store: files or, where `everywhere` says so, a real Redis."""
+    for name in [name for name in os.environ if name.startswith(("LLM_VCR_", "CASSETTE_", "PYTEST_")) or name == "CI"]:
         monkeypatch.delenv(name)
     root = tmp_path / "project"
     root.mkdir()
-    (root / "pyproject.toml").write_text('[tool.pytest.ini_options]\nllm_vcr = "auto"\n')
+    (root / "pyproject.toml").write_text('[project]\nname = "shop"\n[tool.pytest.ini_options]\nllm_vcr = "auto"\n')
     monkeypatch.chdir(root)
-    url = {"file": "file"}[request.param]
-    return Place(root, url, open_store(url))
+    url = "file"
+    if getattr(request, "param", "file") == "redis":
+        server: RedisServer = request.getfixturevalue("server")
+        server.client().flushall()
+        url = server.url
+    store = open_store(url, root=root) if url == "file" else open_store(url, config.override(config.read(), "test", project="shop"))
+    yield Place(root, url, store)
+    if hasattr(store, "close"):
+        store.close()
 
 
 @pytest.fixture

@@ -8,10 +8,13 @@ import math
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 from llm_vcr.cli import main
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
@@ -47,6 +50,19 @@ SSE = (
 )
 
 
+everywhere = pytest.mark.parametrize("empty", ["file", "redis"], indirect=True)
+"""The test runs over files and over a real Redis."""
+
+
+def wait(until: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does; it fails where that has not happened before its end, or within a minute."""
+    deadline = time.monotonic() + 60
+    while not until():
+        assert process.poll() is None, "it ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 @dataclasses.dataclass
 class Place:
     """A project, its store, and the commands run in it."""
@@ -72,6 +88,20 @@ class Place:
         return subprocess.run(
             [sys.executable, "-m", "llm_vcr.cli", *arguments], cwd=self.root, capture_output=True, text=True, encoding="utf-8",
             env={**os.environ, "PYTHONUTF8": "1"}, check=False, timeout=120,
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command in a process of its own, to be interrupted."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "llm_vcr.cli", *arguments, "--store", self.url], cwd=self.root, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A run of the project's tests over its store."""
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--llm-vcr-store", self.url, *arguments], cwd=self.root,
+            capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
         )  # fmt: skip
 
     def load(self, cassette_id: str) -> CassetteRecord:

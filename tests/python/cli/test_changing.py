@@ -21,7 +21,7 @@ import vcr as vcrpy
 from llm_vcr.stores.file import FileStore
 
 from tests.fake_provider import FakeProvider
-from tests.python.cli.place import HELLO, IMAGE, STREAM, Place, episode
+from tests.python.cli.place import HELLO, IMAGE, STREAM, Place, episode, everywhere
 
 KEY = "sk-proj-" + "aB3dE5gH7jK9" * 8
 
@@ -41,6 +41,7 @@ def test_clear_forgets_a_cassette_and_keeps_a_copy(place: Place) -> None:
     assert (place.root / ".llm-vcr" / ".gitignore").read_text() == "*\n"
 
 
+@everywhere
 def test_clear_one_episode(place: Place) -> None:
     second = place.json("show", HELLO, "2")["episodes"][0]
     recorded_at = place.load(HELLO).recorded_at
@@ -59,12 +60,14 @@ def test_clear_a_file_that_cannot_be_read(place: Place) -> None:
     assert backups(place)[HELLO].read_text() == "interactions: ["
 
 
+@everywhere
 def test_clear_what_is_not_there(place: Place) -> None:
     result = place.run("clear", "test_helo")
     assert result.exit_code == 2
     assert HELLO in result.output
 
 
+@everywhere
 def test_normalize_has_nothing_to_do_with_what_we_wrote(empty: Place) -> None:
     with FakeProvider() as provider, llm_vcr.VCR().use_cassette(HELLO) as cassette:
         for call in calls(provider.url).values():
@@ -257,6 +260,7 @@ def test_killed_between_two_cassettes_each_is_old_or_new(empty: Place) -> None:
     assert empty.json("normalize", "--write")["written"], "what was interrupted can be taken up again"
 
 
+@everywhere
 def test_dedupe_drops_what_a_repeat_says_anyway(empty: Place) -> None:
     empty.put(HELLO, *(episode("poll", answer=answer) for answer in ("queued", "queued", "done", "done", "done")), episode("other"))
     told = empty.json("dedupe", status=1)
@@ -288,6 +292,7 @@ def test_given(): pass
 OWNED = ["test_hello", "test_named[a-b]", "test_named[plain]", "TestGroup.test_inside", "given"]
 
 
+@everywhere
 def test_prune_drops_cassettes_without_a_test(empty: Place) -> None:
     (empty.root / "tests").mkdir()
     (empty.root / "tests" / "test_chat.py").write_text(TESTS)
@@ -295,15 +300,16 @@ def test_prune_drops_cassettes_without_a_test(empty: Place) -> None:
     orphans = ["tests/cassettes/test_chat/test_gone.yaml", "tests/cassettes/test_removed/test_hello.yaml"]
     for name in (*owned, *orphans):
         empty.put(name, episode())
-    told = empty.json("prune", status=1)
+    told = empty.json("prune", "--orphans", status=1)
     assert told["orphans"] == orphans
     assert told["tests"] == 5
-    assert empty.json("prune", "--write")["orphans"] == orphans
+    assert empty.json("prune", "--orphans", "--write")["orphans"] == orphans
     assert sorted(empty.store.scan()) == sorted(owned)
     assert set(backups(empty)) == set(orphans)
-    assert "every cassette has a test" in empty.run("prune").output
+    assert "every cassette has a test" in empty.run("prune", "--orphans").output
 
 
+@everywhere
 def test_prune_knows_names_where_the_folder_is_the_users(empty: Place) -> None:
     (empty.root / "test_chat.py").write_text("def test_hello(): pass\n")
     (empty.root / "conftest.py").write_text(
@@ -311,17 +317,18 @@ def test_prune_knows_names_where_the_folder_is_the_users(empty: Place) -> None:
     )
     empty.put("recordings/test_hello.yaml", episode())
     empty.put("recordings/test_gone.yaml", episode())
-    assert empty.json("prune", status=1)["orphans"] == ["recordings/test_gone.yaml"]
+    assert empty.json("prune", "--orphans", status=1)["orphans"] == ["recordings/test_gone.yaml"]
 
 
 def test_prune_drops_nothing_where_pytest_cannot_collect(place: Place) -> None:
     (place.root / "test_broken.py").write_text("import nothing_of_this_name\n")
-    result = place.run("prune", "--write")
+    result = place.run("prune", "--orphans", "--write")
     assert result.exit_code == 2
     assert "nothing_of_this_name" in result.output
     assert len(list(place.store.scan())) == 3
 
 
+@everywhere
 def test_as_a_process(place: Place) -> None:
     assert place.process("normalize").returncode == 0
     assert place.process("dedupe").returncode == 0

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.python.cli.place import HELLO, SSE, STREAM, Place, episode
+from tests.python.cli.place import HELLO, SSE, STREAM, Place, episode, everywhere
 
 KEY = "sk-proj-" + "aB3dE5gH7jK9" * 8
 
 
+@everywhere
 def test_diff_of_a_cassette_with_itself_is_the_same(place: Place) -> None:
     assert place.json("diff", HELLO, HELLO)["same"]
     assert "the same" in place.run("diff", HELLO, HELLO).output
 
 
+@everywhere
 def test_diff_names_each_place_by_json_path(place: Place) -> None:
     place.put("other.yaml", episode("hi"), episode("how are you?", answer="tired"), episode("hi", answer="hello again"))
     told = place.json("diff", HELLO, "other.yaml", status=1)
@@ -32,11 +34,13 @@ def test_diff_names_each_place_by_json_path(place: Place) -> None:
     assert '- "fine"' in output
 
 
+@everywhere
 def test_diff_of_two_episodes_of_one_cassette(place: Place) -> None:
     (pair,) = place.json("diff", f"{HELLO}#1", f"{HELLO}#2", status=1)["pairs"]
     assert ("request", "messages[0].content") in {(one["where"], one["path"]) for one in pair["differences"]}
 
 
+@everywhere
 def test_diff_tells_episodes_without_a_partner(place: Place) -> None:
     place.put("other.yaml", episode("hi"))
     pairs = place.json("diff", HELLO, "other.yaml", status=1)["pairs"]
@@ -44,12 +48,14 @@ def test_diff_tells_episodes_without_a_partner(place: Place) -> None:
     assert place.run("diff", HELLO, "other.yaml").output.count("only there") == 2
 
 
+@everywhere
 def test_diff_of_streams_goes_by_event(place: Place) -> None:
     place.put("other.yaml", episode("count", answer_body=SSE.replace(b'"one"', b'"two"'), answer_type="text/event-stream"))
     (pair,) = place.json("diff", STREAM, "other.yaml", status=1)["pairs"]
     assert [one["path"] for one in pair["differences"]] == ["[0].choices[0].delta.content"]
 
 
+@everywhere
 def test_diff_never_prints_a_key(place: Place) -> None:
     place.put("other.yaml", episode(f"hi {KEY}"))
     result = place.run("diff", f"{HELLO}#1", "other.yaml")
@@ -64,6 +70,7 @@ def request(tmp_path: Path, content: object) -> str:
     return str(path)
 
 
+@everywhere
 def test_explain_a_hit(place: Place, tmp_path: Path) -> None:
     body = {"messages": [{"content": "how are you?", "role": "user"}], "model": "gpt-4o"}
     told = place.json("explain", HELLO, request(tmp_path, body))
@@ -71,6 +78,7 @@ def test_explain_a_hit(place: Place, tmp_path: Path) -> None:
     assert "HIT" in place.run("explain", HELLO, request(tmp_path, body)).output
 
 
+@everywhere
 def test_explain_a_hit_with_a_uuid_masked(place: Place, tmp_path: Path) -> None:
     place.put("uuid.yaml", episode("run 6b0c9d1e-0b7a-4f0e-9a51-1f2e3d4c5b6a"))
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "run 0f9e8d7c-6b5a-4e3d-8c2b-1a0f9e8d7c6b"}]}
@@ -78,6 +86,7 @@ def test_explain_a_hit_with_a_uuid_masked(place: Place, tmp_path: Path) -> None:
     assert (told["hit"], told["masked"]) == (True, True)
 
 
+@everywhere
 def test_explain_a_miss_by_the_nearest_episode(place: Place, tmp_path: Path) -> None:
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "how are you today?"}]}
     told = place.json("explain", HELLO, request(tmp_path, body), status=1)
@@ -109,18 +118,21 @@ def test_explain_a_miss_by_address(place: Place, tmp_path: Path, change: dict[st
     assert (told["cause"], told["path"]) == (cause, path)
 
 
+@everywhere
 def test_explain_a_miss_by_credential(place: Place, tmp_path: Path) -> None:
     place.put("keyed.yaml", episode("hi", headers={"x-llm-vcr-key": ["0123456789abcdef"]}))
     whole = {"headers": {"authorization": "Bearer other"}, "body": {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}}
     assert place.json("explain", "keyed.yaml", request(tmp_path, whole), status=1)["cause"] == "credential"
 
 
+@everywhere
 def test_explain_a_request_that_cannot_be_read(place: Place) -> None:
     result = place.run("explain", HELLO, "nowhere.json")
     assert result.exit_code == 2
     assert "nowhere.json" in result.output
 
 
+@everywhere
 def test_scan_of_a_clean_store(place: Place) -> None:
     assert place.json("scan") == {"secrets": [], "unreadable": []}
     assert "no secrets found" in place.run("scan").output
@@ -139,6 +151,7 @@ CARRIERS = {
 }
 
 
+@everywhere
 @pytest.mark.parametrize("where", CARRIERS)
 def test_scan_says_where_and_what_kind_but_never_the_secret(empty: Place, where: str) -> None:
     empty.put(HELLO, episode(**CARRIERS[where]))
@@ -165,6 +178,7 @@ def test_scan_tells_the_line_of_a_file(empty: Place) -> None:
     assert KEY in lines[secret["line"] - 1]
 
 
+@everywhere
 def test_scan_passes_over_what_only_stands_in(empty: Place) -> None:
     empty.put(
         HELLO,

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.python.cli.place import HELLO, IMAGE, STREAM, Place, episode
+from tests.python.cli.place import HELLO, IMAGE, STREAM, Place, episode, everywhere
 
 
+@everywhere
 def test_list_names_every_cassette_with_its_facts(place: Place) -> None:
     told = place.json("list")
     rows = {row["cassette"]: row for row in told["cassettes"]}
@@ -24,6 +25,7 @@ def test_list_names_every_cassette_with_its_facts(place: Place) -> None:
     assert rows[HELLO]["bytes"] > 500
 
 
+@everywhere
 def test_list_on_a_terminal_has_a_line_for_each(place: Place) -> None:
     result = place.run("list")
     assert result.exit_code == 0
@@ -32,6 +34,7 @@ def test_list_on_a_terminal_has_a_line_for_each(place: Place) -> None:
     assert "3 cassettes, 5 episodes" in result.output
 
 
+@everywhere
 @pytest.mark.parametrize(
     ("pattern", "chosen"),
     [("test_chat", [HELLO, STREAM]), ("*stream*", [STREAM]), ("tests/cassettes/test_images", [IMAGE]), ("test_e*.yaml", [IMAGE])],
@@ -61,6 +64,7 @@ def test_files_of_other_people_are_no_cassettes(place: Place) -> None:
     assert [row["cassette"] for row in place.json("list")["cassettes"]] == ["elsewhere.yaml", HELLO, STREAM, IMAGE]
 
 
+@everywhere
 def test_an_empty_store_says_so(empty: Place) -> None:
     result = empty.run("list")
     assert result.exit_code == 0
@@ -80,6 +84,7 @@ def test_an_unreadable_file_is_named_and_the_rest_is_listed(place: Place) -> Non
     assert len(told["cassettes"]) == 2
 
 
+@everywhere
 def test_show_lists_the_episodes_of_a_cassette(place: Place) -> None:
     told = place.json("show", HELLO)
     assert [one["number"] for one in told["episodes"]] == [1, 2, 3]
@@ -90,6 +95,7 @@ def test_show_lists_the_episodes_of_a_cassette(place: Place) -> None:
     assert output.count("/v1/chat/completions") == 3
 
 
+@everywhere
 def test_show_one_episode_by_number_and_by_fingerprint(place: Place) -> None:
     second = place.json("show", HELLO, "2")["episodes"][0]
     assert second["response"]["body"]["choices"][0]["message"]["content"] == "fine"
@@ -99,6 +105,7 @@ def test_show_one_episode_by_number_and_by_fingerprint(place: Place) -> None:
     assert '"content": "fine"' in output
 
 
+@everywhere
 def test_show_a_stream_as_events(place: Place) -> None:
     output = place.run("show", STREAM).output
     assert "3 events" in output
@@ -106,6 +113,7 @@ def test_show_a_stream_as_events(place: Place) -> None:
     assert "data [DONE]" in output
 
 
+@everywhere
 def test_show_media_by_type_and_size(place: Place) -> None:
     output = place.run("show", IMAGE).output
     assert "form with 2 parts" in output
@@ -114,6 +122,7 @@ def test_show_media_by_type_and_size(place: Place) -> None:
     assert "\n  <image/png, 2.1 kB>" in output
 
 
+@everywhere
 def test_show_never_prints_a_key(empty: Place) -> None:
     key = "sk-proj-" + "aB3dE5gH7jK9" * 8
     empty.put(
@@ -132,6 +141,7 @@ def test_a_cassette_has_many_names(place: Place, name: str) -> None:
     assert place.json("show", name)["cassette"] == HELLO
 
 
+@everywhere
 def test_a_cassette_that_is_not_there_has_a_nearest(place: Place) -> None:
     result = place.run("show", "test_helo.yaml")
     assert result.exit_code == 2
@@ -139,6 +149,7 @@ def test_a_cassette_that_is_not_there_has_a_nearest(place: Place) -> None:
     assert f"The nearest: {HELLO}" in result.output
 
 
+@everywhere
 def test_an_ambiguous_end_is_said(place: Place) -> None:
     place.put("more/cassettes/test_chat/test_hello.yaml", episode())
     result = place.run("show", "test_hello")
@@ -146,6 +157,7 @@ def test_an_ambiguous_end_is_said(place: Place) -> None:
     assert "the end of 2 cassettes" in result.output
 
 
+@everywhere
 @pytest.mark.parametrize(("episode_", "says"), [("9", "the cassette has 3 episodes"), ("zzzzzz", "no episode has a fingerprint")])
 def test_an_episode_that_is_not_there(place: Place, episode_: str, says: str) -> None:
     result = place.run("show", HELLO, episode_)
@@ -153,6 +165,7 @@ def test_an_episode_that_is_not_there(place: Place, episode_: str, says: str) ->
     assert says in result.output
 
 
+@everywhere
 def test_stats_sum_up(place: Place) -> None:
     told = place.json("stats")
     assert (told["cassettes"], told["episodes"], told["stale"]) == (3, 5, 0)
@@ -166,12 +179,14 @@ def test_stats_sum_up(place: Place) -> None:
     assert "≥ $0.0140 to record all of it again" in output
 
 
+@everywhere
 def test_a_misspelt_command_has_a_nearest(place: Place) -> None:
     result = place.run("lsit")
     assert result.exit_code == 2
     assert "did you mean 'list'?" in result.output
 
 
+@everywhere
 def test_a_store_that_cannot_be_is_a_usage_error(empty: Place) -> None:
     from click.testing import CliRunner
     from llm_vcr.cli import main

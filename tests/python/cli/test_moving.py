@@ -12,7 +12,7 @@ import pytest
 import vcr as vcrpy
 import yaml
 
-from tests.python.cli.place import HELLO, SSE, STREAM, Place, episode
+from tests.python.cli.place import HELLO, SSE, STREAM, Place, episode, everywhere
 
 OTHERS = Path(__file__).parent / "written_by_others"
 
@@ -106,6 +106,7 @@ def test_pytest_llm_vcr_tells_what_cannot_be_used(empty: Place) -> None:
     assert "unusable" in empty.run("import", str(OTHERS / "pytest-llm-vcr.yaml"), "--into", "there").output
 
 
+@everywhere
 def test_pytest_llm_vcr_with_a_redacted_usage_is_unusable(empty: Place) -> None:
     usage = {"usage": {"prompt_tokens": "[REDACTED]"}}
     one = {"method": "POST", "url": "http://provider.test/v1/chat/completions", "request_body": CHAT, "response_body": usage}
@@ -186,6 +187,7 @@ def test_import_of_litellms_redis_needs_a_redis(empty: Place) -> None:
     assert "secretpassword1" not in result.output
 
 
+@everywhere
 def test_export_is_what_stock_vcrpy_plays(place: Place) -> None:
     place.put("tests/cassettes/keyed.yaml", episode("hi", headers={"x-llm-vcr-key": ["session"]}))
     told = place.json("export", "out")
@@ -202,6 +204,7 @@ def test_export_is_what_stock_vcrpy_plays(place: Place) -> None:
     assert "exported 1 cassette to out" in place.run("export", "out", "tests/cassettes/test_chat/test_hello*", "--force").output
 
 
+@everywhere
 def test_export_and_import_give_the_same_cassette(place: Place) -> None:
     place.json("export", "out")
     place.json("import", "out/tests", "--into", "back")

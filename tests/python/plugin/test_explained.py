@@ -99,7 +99,7 @@ def test_misses_of_the_suite_are_grouped_by_cause_and_path(suite: Suite, workers
     suite.run().passed(5)
     run = suite.run(*workers, subprocess=bool(workers)).passed(5)
     assert run.live == 4
-    assert "4 tests miss because of number at metadata.trace" in run.text
+    assert "4 tests miss because of number at `metadata.trace`" in run.text
     told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
     [group] = told["misses"]
     assert (group["cause"], group["path"], len(group["tests"])) == ("number", "metadata.trace", 4)

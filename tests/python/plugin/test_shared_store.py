@@ -116,6 +116,27 @@ def test_rewrite_replaces_a_fresh_answer_only_if_the_test_passes(shared: Suite, 
     assert episodes(server) == 1
 
 
+def test_what_failed_before_a_green_retry_is_not_kept(shared: Suite, server: RedisServer) -> None:
+    shared.write(source="def test_it():\n    with open('tries', 'a+') as tries:\n        tries.write('x')\n        tries.seek(0)\n        "
+                 "number = len(tries.read())\n    ask(f'try {number}')\n    assert number > 2\n")  # fmt: skip
+    run = shared.run("--reruns=3")
+    assert (run.words(), run.live) == ({"test_it": "MISS:RECORDED"}, 3)
+    assert episodes(server) == 1
+
+
+def test_at_the_cap_it_is_refused_loudly(shared: Suite, server: RedisServer) -> None:
+    shared.write(source="def test_it():\n    for number in range(4):\n        ask(f'number {number}')\n")
+    run = shared.run("--llm-vcr-max-episodes=3", "--llm-vcr-fail-on=OVERFLOW").passed(1)
+    assert (run.words(), run.code) == ({"test_it": "MISS:OVERFLOW"}, 1)
+    assert "has 3 episodes and may have 3 (llm_vcr_max_episodes): 1 not stored" in run.text
+    assert episodes(server) == 3
+    # Hours later, what no run plays any more makes room.
+    age(server, 3)
+    shared.write(source="def test_it():\n    assert ask('another question')\n")
+    assert shared.run("--llm-vcr-max-episodes=3").words() == {"test_it": "MISS:RECORDED"}
+    assert episodes(server) == 3
+
+
 def test_no_two_tests_share_a_key(shared: Suite, server: RedisServer) -> None:
     names = ["a/b", "a:b", "a b", "a*b?", "[x]", "..", "ü✓", "a\\b", "x" * 300, "x" * 299 + "y"]
     shared.write(source=f"@pytest.mark.parametrize('name', {names!r})\ndef test_it(name):\n    assert ask(name)\n")
@@ -254,7 +275,8 @@ FAULTS = (
 
 def _row(fault: Fault, run: Run, kept: int | None) -> str:
     said = [line.strip() for line in run.text.splitlines() if "cannot be used" in line or "passed over" in line]
-    line = next((one for one in said if one.startswith("warning:") or "Interrupted:" in one), said[0] if said else "–")
+    said.sort(key=lambda one: ("Interrupted:" not in one, not one.startswith("warning:")))
+    line = said[0] if said else "–"
     line = re.sub(r"^.*?(?=cassettes/test_it/test_it.yaml was not saved|the store redis|llm-vcr:cassette)", "", line)
     line = re.sub(r"\s*!+\s*(_pytest\.outcomes\.)?Exit.*|\s*!+$", "", line)
     line = re.sub(r"redis://\S+", "redis://…", line)

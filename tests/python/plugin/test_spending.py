@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import textwrap
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pytest
 
@@ -119,16 +124,19 @@ def test_a_host_that_is_no_provider_is_refused_as_vcrpy_does(suite: Suite) -> No
     assert suite.run("--record-mode=none").passed(1).verdicts["test_one"]["refused"] == 1
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
 @pytest.mark.parametrize(
     ("word", "source", "arguments"),
     [
+        ("OVERFLOW", 'def test_one(): ask("one"); ask(os.environ["TOKEN"])', ["--llm-vcr-max-episodes=2"]),
         ("MISS", 'def test_one(): ask("one")', []),
         ("PARTIAL", 'def test_one(): ask("one"); ask(os.environ["TOKEN"])', []),
         ("STALE", '@pytest.mark.llm_vcr(ttl="1s")\ndef test_one(): ask("one")', ["--record-mode=none"]),
         ("LIVE_CALL", '@pytest.mark.llm_vcr(off="on purpose")\ndef test_one(): ask("one")', []),
     ],
 )
-def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], workers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = [*arguments, *workers]
     if word != "MISS":
         monkeypatch.setenv("TOKEN", "first")
         suite.write(source=source)
@@ -139,12 +147,12 @@ def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], mon
             path.write_text(path.read_text("utf-8").replace("recorded_at: '20", "recorded_at: '19"), "utf-8")
         monkeypatch.setenv("TOKEN", "second")
     suite.write(source=source)
-    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments).passed(1)
+    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments, subprocess=bool(workers)).passed(1)
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert f"FAILED --llm-vcr-fail-on {word}: test_it.py::test_one" in run.text
     others = {"MISS", "PARTIAL", "STALE", "LIVE_CALL", "OVERFLOW"} - {word}
     if word in ("STALE", "LIVE_CALL"):
-        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments).passed(1).code == 0
+        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments, subprocess=bool(workers)).passed(1).code == 0
 
 
 def test_reruns_count_what_every_attempt_spent(suite: Suite) -> None:
@@ -201,3 +209,124 @@ def test_the_report_folder_is_the_last_runs(suite: Suite) -> None:
     assert json.loads((suite.path / "elsewhere/summary.json").read_text("utf-8"))["verdicts"] == {"HIT": 5, "MISS:RECORDED": 1}
     assert (suite.path / "elsewhere/.gitignore").read_text("utf-8").endswith("*\n")
     suite.run("--llm-vcr-report=off", "--llm-vcr-verbose").passed(6)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--llm-vcr-fail-on=OVERFLOW"], ["-n", "2", "--llm-vcr-fail-on=OVERFLOW"]])
+def test_more_episodes_than_a_cassette_may_have(suite: Suite, arguments: list[str]) -> None:
+    suite.ini(llm_vcr_max_episodes="2")
+    suite.write(
+        source="""
+        def test_fits():
+            ask("one"), ask("two")
+
+        def test_overflows():
+            ask("one"), ask("two"), ask("three")
+    """
+    )
+    run = suite.run(*arguments, subprocess="-n" in arguments).passed(2)
+    assert run.words() == {"test_fits": "MISS:RECORDED", "test_overflows": "MISS:OVERFLOW"}
+    assert "llm_vcr_max_episodes" in run.verdicts["test_overflows"]["reason"]
+    assert run.code == (pytest.ExitCode.TESTS_FAILED if arguments else 0)
+    assert ("FAILED --llm-vcr-fail-on OVERFLOW: test_it.py::test_overflows" in run.text) is bool(arguments)
+    assert "test_fits" not in run.text.partition("FAILED --llm-vcr-fail-on")[2]
+    # Called again and again, and never over the limit.
+    again = suite.run().passed(2)
+    assert again.live == 1
+    assert again.words() == {"test_fits": "HIT", "test_overflows": "MISS:OVERFLOW"}
+
+
+class Redirecting(BaseHTTPRequestHandler):
+    """`/3` leads to `/2`, and so on; `/0` answers. `/out` leads out of the provider's host, `/in` from there to the provider's."""
+
+    protocol_version = "HTTP/1.1"
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(self.path)
+        place = self.headers["host"].rpartition(":")[2]
+        known = {"/out": f"http://localhost:{place}/0", "/in": f"http://127.0.0.1:{place}/0"}
+        left = known.get(self.path) or (f"/{int(self.path[1:]) - 1}" if self.path != "/0" else "")
+        self.send_response(302 if left else 200)
+        if left:
+            self.send_header("Location", left)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def redirecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    Redirecting.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        monkeypatch.setenv("REDIRECTING", str(server.server_port))
+        yield Redirecting.seen
+        server.shutdown()
+        thread.join(10)
+
+
+FOLLOW = """
+    import asyncio
+
+    def follow(path, host="127.0.0.1"):
+        url = f"http://{host}:{os.environ['REDIRECTING']}{path}"
+        if os.environ["CLIENT"] == "httpx":
+            return httpx.get(url, follow_redirects=True, verify=False).status_code
+        if os.environ["CLIENT"] == "requests":
+            import requests
+            return requests.get(url, timeout=10).status_code
+        import aiohttp
+
+        async def send():
+            async with aiohttp.ClientSession() as client, client.get(url) as answer:
+                return answer.status
+
+        return asyncio.run(send())
+"""
+
+
+@pytest.mark.parametrize("client", ["aiohttp", "httpx", "requests"])
+@pytest.mark.parametrize("marks", ["", '@pytest.mark.llm_vcr(off="on purpose")'], ids=["cassette", "around"])
+def test_a_redirect_takes_a_ticket_for_each_hop(
+    suite: Suite, redirecting: list[str], monkeypatch: pytest.MonkeyPatch, client: str, marks: str
+) -> None:
+    monkeypatch.setenv("CLIENT", client)
+    source = f"""
+        {marks}
+        def test_it():
+            try:
+                assert follow("/3") in (200, 422)
+            except Exception as error:
+                print(error)
+    """
+    suite.write(source=FOLLOW + textwrap.indent(textwrap.dedent(source), "    "))
+    stopped = suite.run("--llm-vcr-max-live-calls=2", "-p", "no:warnings").passed(1)
+    assert redirecting == ["/3", "/2"]
+    assert stopped.code == pytest.ExitCode.TESTS_FAILED
+    assert "--llm-vcr-max-live-calls 2: 2 made, 1 refused: test_it.py::test_it" in stopped.text
+    redirecting.clear()
+    whole = suite.run("--llm-vcr-max-live-calls=4", "-p", "no:warnings").passed(1)
+    assert redirecting == ["/3", "/2", "/1", "/0"]
+    assert whole.code == 0
+    assert "calls: 4 live" in whole.text
+
+
+@pytest.mark.parametrize("client", ["aiohttp", "httpx", "requests"])
+def test_only_hops_to_a_provider_take_one(suite: Suite, redirecting: list[str], monkeypatch: pytest.MonkeyPatch, client: str) -> None:
+    monkeypatch.setenv("CLIENT", client)
+    source = """
+        def test_out():
+            assert follow("/out") == 200
+
+        def test_in():
+            assert follow("/in", "localhost") == 200
+    """
+    suite.write(source=FOLLOW + textwrap.indent(textwrap.dedent(source), "    "))
+    run = suite.run("--llm-vcr-max-live-calls=2", "-p", "no:warnings").passed(2)
+    assert run.code == 0
+    assert {name: one["live"] for name, one in run.verdicts.items()} == {"test_out": 1, "test_in": 1}
+    assert sorted(redirecting) == ["/0", "/0", "/in", "/out"]

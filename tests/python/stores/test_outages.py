@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import subprocess
+import tempfile
 import threading
 import time
 import warnings
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from llm_vcr import Persister, StoreUnavailableError, config
 from llm_vcr.config import Settings
 from llm_vcr.errors import NotSavedWarning, StoreWarning
@@ -77,12 +80,40 @@ def lock(server: RedisServer) -> None:
     client.client_kill_filter(_type="normal", skipme=True)
 
 
+def occupy(server: RedisServer) -> None:
+    """Somebody's script runs and runs: everybody else is told so, until it is killed."""
+    client = server.client()
+    client.config_set("lua-time-limit", 10)
+    threading.Thread(target=lambda: _until_killed(server), daemon=True).start()
+    deadline = time.monotonic() + 30
+    while not _is_busy(client):
+        assert time.monotonic() < deadline
+
+
+def _is_busy(client: redis.Redis) -> bool:
+    try:
+        client.ping()
+    except redis.ResponseError as error:
+        return "BUSY" in str(error)
+    return False
+
+
+def _until_killed(server: RedisServer) -> None:
+    with contextlib.suppress(redis.RedisError):
+        server.client().eval("while true do end", 0)
+
+
+def let_go(server: RedisServer) -> None:
+    server.client().script_kill()
+
+
 FAULTS = [
     (stop, "Connection refused|closed", False),
     (freeze, "Timeout", False),
     (fill, "OutOfMemory|OOM|command not allowed", True),
     (demote, "read only|READONLY|ReadOnly", True),
     (lock, "NOAUTH|Authentication required", False),
+    (occupy, "BUSY|busy", False),
 ]
 
 
@@ -99,15 +130,17 @@ def test_a_save_that_fails_is_told_and_never_raised(own: RedisServer, fault: obj
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         persister.save_cassette(ID, vcr_dict(1, 2))
-    own.thaw() if fault is freeze else None
+    undo = {freeze: RedisServer.thaw, occupy: let_go}.get(fault)  # type: ignore[call-overload]
+    if undo is not None:
+        undo(own)
     if readable:
         assert len(answers(store.load(ID))) == 1
-    elif fault is not freeze:
+    elif undo is None:
         with pytest.raises(StoreUnavailableError, match=words):
             store.load(ID)
 
 
-@pytest.mark.parametrize("fault", [stop, freeze, lock])
+@pytest.mark.parametrize("fault", [stop, freeze, lock, occupy])
 def test_what_cannot_be_loaded_is_a_miss_told_or_the_end(own: RedisServer, fault: object) -> None:
     made(own).merge(ID, record(1), ttl=HOUR, keep=HOUR)
     missing, failing = (Persister(made(own), settings=config.read(env={"LLM_VCR_ON_OUTAGE": how})) for how in ("miss", "fail"))
@@ -119,6 +152,8 @@ def test_what_cannot_be_loaded_is_a_miss_told_or_the_end(own: RedisServer, fault
     assert len(missing.problems) == 1
     with pytest.raises(StoreUnavailableError, match="cannot be used"):
         failing.load_cassette(ID)
+    if fault is occupy:
+        let_go(own)
 
 
 def test_a_store_that_is_down_is_not_asked_for_every_test(own: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +289,20 @@ def test_the_mirror_is_bounded(own: RedisServer, tmp_path: Path) -> None:
     assert len(answers(store.load("0.yaml"))) == 1
 
 
+def test_what_a_killed_writer_left_in_the_mirror_goes_after_a_while(own: RedisServer, tmp_path: Path) -> None:
+    store = mirrored(own, tmp_path)
+    store.merge(ID, CassetteRecord((episode(1, answer=os.urandom(9000)),)), ttl=HOUR, keep=HOUR)
+    own.kill()
+    store.merge(ID, record(2), ttl=HOUR, keep=HOUR)
+    left = [tmp_path / kind / f".{number}.tmp" for kind in ("cassettes", "blobs", "pending") for number in (1, 2)]
+    for path in left:
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - (7200 if path.name == ".1.tmp" else 0),) * 2)
+    own.start()
+    mirrored(own, tmp_path).open()
+    assert sorted(tmp_path.rglob(".*.tmp")) == sorted(path for path in left if path.name == ".2.tmp")
+
+
 def test_a_damaged_mirror_is_as_none(own: RedisServer, tmp_path: Path) -> None:
     store = mirrored(own, tmp_path)
     store.merge(ID, record(1), ttl=HOUR, keep=HOUR)
@@ -277,12 +326,38 @@ def no_room(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """A disk of its own, with not a byte left on it."""
+    folder.mkdir(exist_ok=True)
+    mounted = not os.path.ismount(folder)
+    if mounted:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=True)
+    try:
+        with contextlib.suppress(OSError), (folder / "others").open("ab", buffering=0) as others:
+            while others.write(bytes(4096)):
+                pass
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", folder], check=True)
+
+
+def _may_mount() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=False, capture_output=True).returncode == 0
+        if done:
+            subprocess.run(["umount", folder], check=True)
+        return done
+
+
+@contextlib.contextmanager
 def in_the_way(folder: Path) -> Iterator[None]:
     folder.write_text("a file where the folder should be")
     yield
 
 
-@pytest.mark.parametrize("obstacle", [no_room, in_the_way])
+# Only root can fill a disk of its own.
+@pytest.mark.parametrize("obstacle", [no_room, in_the_way, *([full_disk] if _may_mount() else [])])
 def test_a_mirror_that_cannot_be_written_costs_nothing_else(
     own: RedisServer, tmp_path: Path, obstacle: Callable[[Path], contextlib.AbstractContextManager[None]]
 ) -> None:
@@ -290,10 +365,11 @@ def test_a_mirror_that_cannot_be_written_costs_nothing_else(
     store = mirrored(own, folder)
     with obstacle(folder):
         result, found, notes = store.merge(ID, record(1), ttl=HOUR, keep=HOUR), store.load(ID), store.notes()
+        left = [path for path in tmp_path.rglob("*") if path.is_file() and path not in (folder, folder / "others")]
+        assert not left, "nothing half written is left"
     assert result.kept == 1
     assert answers(found)
     assert any("cannot be written" in one for one in notes)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != folder], "nothing half written is left"
     with obstacle(folder):
         own.kill()
         with pytest.raises(StoreUnavailableError):

@@ -183,6 +183,25 @@ def test_large_payloads_are_shared_and_live_as_long_as_the_last_that_needs_them(
     assert answers(store.load("b")) == [noise]
 
 
+def test_a_payload_that_no_episode_needs_expires(store: RedisStore) -> None:
+    # What a writer leaves that dies, or is refused, between its payloads and its episodes.
+    store._client.set(store.key(ID), "not ours")
+    with pytest.raises(StoreUnavailableError, match="WRONGTYPE"):
+        merge(store, CassetteRecord((episode(1, answer=os.urandom(9000)),)))
+    (blob,) = store._client.keys("llm-vcr:blob:*")
+    assert 0 < store._client.ttl(blob) < 9 * HOUR
+
+
+def test_a_fork_has_connections_of_its_own(store: RedisStore) -> None:
+    merge(store, record(1))
+    child = os.fork()
+    if child == 0:
+        loaded = all(answers(store.load(ID)) == [b'{"answer": 1}'] for _ in range(200))
+        os._exit(0 if loaded else 1)
+    assert all(answers(store.load(ID)) == [b'{"answer": 1}'] for _ in range(200))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_payload_that_is_gone_costs_its_episode_only(store: RedisStore) -> None:
     merge(store, CassetteRecord((episode(1, answer=os.urandom(9000)), episode(2))))
     store._client.delete(*store._client.keys("llm-vcr:blob:*"))

@@ -1,0 +1,130 @@
+"""Patches that somebody's test has left behind: the tests after it may speak to a mock, or to nobody, and nothing says so.
+
+After each test, a table of places that are commonly patched is compared with what stood there before it. That is a look at some attributes
+of what is imported: microseconds. What a fixture of a wider scope has put there is its business until it ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_HTTPX = (
+    *("Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport"),
+    *("get", "post", "request", "stream"),
+    *("Client.send", "Client.request", "Client.post", "Client.stream"),
+    *("AsyncClient.send", "AsyncClient.request", "AsyncClient.post", "AsyncClient.stream"),
+    *("HTTPTransport.handle_request", "AsyncHTTPTransport.handle_async_request"),
+)
+
+PLACES = {
+    "socket": (
+        *("socket", "create_connection", "getaddrinfo", "gethostbyname", "socketpair"),
+        *("socket.connect", "socket.connect_ex", "socket.send", "socket.sendall", "socket.recv"),
+    ),
+    "ssl": ("SSLContext", "SSLContext.wrap_socket", "create_default_context"),
+    "asyncio": ("BaseEventLoop.getaddrinfo", "BaseEventLoop.create_connection", "open_connection"),
+    "http.client": (
+        *("HTTPConnection", "HTTPSConnection", "HTTPConnection.request", "HTTPConnection.putrequest"),
+        *("HTTPConnection.getresponse", "HTTPConnection.connect", "HTTPSConnection.connect"),
+    ),
+    "urllib.request": ("urlopen", "OpenerDirector.open"),
+    "urllib3": ("PoolManager", "HTTPConnectionPool", "HTTPSConnectionPool"),
+    "urllib3.connectionpool": ("HTTPConnectionPool.urlopen", "HTTPConnectionPool.ConnectionCls", "HTTPSConnectionPool.ConnectionCls"),
+    "requests": ("Session", "get", "post", "request", "Session.send", "Session.request", "Session.get", "Session.post"),
+    "requests.adapters": ("HTTPAdapter", "HTTPAdapter.send", "HTTPAdapter.get_connection_with_tls_context"),
+    "httpx": _HTTPX,
+    "httpx2": _HTTPX,
+    "aiohttp": ("ClientSession", "TCPConnector", "ClientSession._request", "ClientSession.get", "ClientSession.post"),
+    "botocore.httpsession": ("URLLib3Session", "URLLib3Session.send"),
+    "botocore.client": ("BaseClient._make_api_call",),
+    "openai": ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"),
+    "anthropic": ("Anthropic", "AsyncAnthropic"),
+    "google.genai": ("Client",),
+    "mistralai": ("Mistral",),
+    "cohere": ("Client", "ClientV2", "AsyncClient", "AsyncClientV2"),
+    "groq": ("Groq", "AsyncGroq"),
+    "litellm": ("completion", "acompletion", "embedding", "aembedding"),
+    "boto3": ("client", "Session"),
+}
+"""What is looked at, in the modules that are imported."""
+
+_GONE = object()
+
+
+class Leftovers:
+    """Compares, test by test."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, tuple[Any, str]] = {}
+        """Owner and attribute of each place, by the name it has for people. The owner is the one that was there first."""
+        self._modules: set[str] = set()
+        self._first: dict[str, Any] = {}
+        self._before: dict[str, Any] = {}
+        self._of_fixtures: dict[Any, tuple[str, dict[str, Any]]] = {}
+        """What fixtures of a wider scope have put in place, while they last, with the name for each."""
+        self._left: list[str] = []
+
+    def begin(self) -> None:
+        """A test begins. What stands there now is not its doing."""
+        for module in PLACES.keys() - self._modules:
+            if module in sys.modules:
+                self._modules.add(module)
+                self._places.update(_resolved(module))
+        self._before = self._look()
+        for place, value in self._before.items():
+            self._first.setdefault(place, value)
+
+    def _look(self) -> dict[str, Any]:
+        return {place: _value(owner, name) for place, (owner, name) in self._places.items()}
+
+    def fixture_begins(self) -> dict[str, Any]:
+        """A fixture of a wider scope is about to be set up: what is there now."""
+        return self._look()
+
+    def fixture_is_there(self, fixture: Any, name: str, before: dict[str, Any]) -> None:
+        """It is set up, and has a ``name`` for people: what it has put in place since is its business."""
+        if changed := {place: value for place, value in self._look().items() if value is not before.get(place, value)}:
+            self._of_fixtures[fixture] = (name, changed)
+
+    def fixture_ended(self, fixture: Any) -> None:
+        """It is over: what is still there it has left behind."""
+        name, changed = self._of_fixtures.pop(fixture, ("", {}))
+        for place, value in changed.items():
+            owner, attribute = self._places[place]
+            if _value(owner, attribute) is value and value is not self._first[place]:
+                self._left.append(f"{name} left {place} patched: {_what(value)}")
+                self._before[place] = value
+
+    def end(self, nodeid: str) -> list[str]:
+        """A test is over, with all its fixtures: what it, or a fixture that ended with it, has left behind, one sentence each."""
+        for place, value in self._look().items():
+            if value is self._before.get(place, value) or value is self._first.get(place, value):
+                continue
+            if not any(changed.get(place, _GONE) is value for _, changed in self._of_fixtures.values()):
+                self._left.append(f"{nodeid} left {place} patched: {_what(value)}")
+        left, self._left = self._left, []
+        return left
+
+
+def _value(owner: Any, name: str) -> Any:
+    # Some libraries import what is asked of their module: nobody is asked here. A class may have what it is asked for from another one.
+    return getattr(owner, name, _GONE) if isinstance(owner, type) else vars(owner).get(name, _GONE)
+
+
+def _resolved(module: str) -> Iterator[tuple[str, tuple[Any, str]]]:
+    for path in PLACES[module]:
+        *owners, name = path.split(".")
+        owner = functools.reduce(lambda one, attribute: vars(one).get(attribute, _GONE), owners, sys.modules[module])
+        if owner is not _GONE and _value(owner, name) is not _GONE:
+            yield f"{module}.{path}", (owner, name)
+
+
+def _what(value: Any) -> str:
+    """What stands in the place of something, as people know it."""
+    if value is _GONE:
+        return "it is gone"
+    named = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}".strip(".")
+    return f"it is {named}" if getattr(value, "__qualname__", None) else f"it is a {type(value).__module__}.{type(value).__qualname__}"
