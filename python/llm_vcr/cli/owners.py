@@ -49,7 +49,10 @@ def collect(root: Path, arguments: Sequence[str] = ()) -> list[Owner]:
         if done.returncode not in (0, 5) or not told.exists():
             last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise click.UsageError(f"pytest cannot collect the tests, so nobody can say whose the cassettes are:\n{last}")
-        return [Owner(one["nodeid"], tuple(one["cassettes"]), one["anywhere"]) for one in json.loads(told.read_text("utf-8"))]
+        return [
+            Owner(one["nodeid"], tuple(one["cassettes"]), one["anywhere"], tuple(one["shared"]))
+            for one in json.loads(told.read_text("utf-8"))
+        ]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -64,8 +67,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
-    """The cassettes whose name stands as a text in Python code below ``root``: somebody opens them by himself (``use_cassette("…")``)."""
-    left = {one: re.compile(rf"""["'/]{re.escape(without_suffix(one).rpartition("/")[2])}(?:\.ya?ml|\.json)?["']""") for one in cassettes}
+    """The cassettes that Python code below ``root`` asks for by a text.
+
+    That is their own name (``use_cassette("…")``), or the name of the fixture whose they are (``getfixturevalue("…")``).
+    """
+    left = {one: re.compile(rf"""["'/]{re.escape(_name(one))}(?:\.ya?ml|\.json)?["']""") for one in cassettes}
     found: set[str] = set()
     for folder, folders, files in os.walk(root):
         folders[:] = [
@@ -77,6 +83,13 @@ def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
                 found |= {one for one, name in left.items() if name.search(source)}
                 left = {one: name for one, name in left.items() if one not in found}
     return found
+
+
+def _name(cassette_id: str) -> str:
+    """By which name code would ask for it."""
+    name = without_suffix(cassette_id).rpartition("/")[2]
+    fixture = re.match(r"(?:.*\.)?fixture-(\w+)", name)
+    return fixture[1] if fixture is not None else name
 
 
 def matches(nodeid: str, pattern: str) -> bool:

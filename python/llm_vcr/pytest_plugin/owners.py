@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llm_vcr.pytest_plugin.naming import names
+from llm_vcr.pytest_plugin.naming import names, shared_fixture
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,35 @@ class Owner:
     """Ids without suffix; only the last component where ``anywhere``."""
     anywhere: bool
     """The folder is made by a fixture of the user's, so only the name is known."""
+    shared: tuple[str, ...] = ()
+    """What the ids of the cassettes of fixtures begin with that it shares with other tests: parameters and phases stand behind."""
 
     def owns(self, cassette_id: str) -> bool:
         """Whether a cassette is this test's."""
         stem = without_suffix(cassette_id)
-        return any(stem == one or (self.anywhere and stem.rpartition("/")[2] == one) for one in self.cassettes)
+        own = any(stem == one or (self.anywhere and stem.rpartition("/")[2] == one) for one in self.cassettes)
+        return own or any(_is_of(stem, one) for one in self.shared)
 
 
 def owner(item: pytest.Function) -> Owner:
     """A collected test as the owner of its cassettes."""
     extra = [str(one) for mark in item.iter_markers("vcr") for one in mark.args]
     own = [_without_known_suffix(name) for name in (*names(item), *extra) if name]
+    shared = _shared(item.config.rootpath, item._fixtureinfo.name2fixturedefs)
     definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
     if bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording"):
-        return Owner(item.nodeid, (*(name.rpartition("/")[2] for name in own), *_fixtures(item)), anywhere=True)
+        return Owner(item.nodeid, (*(name.rpartition("/")[2] for name in own), *_fixtures(item)), anywhere=True, shared=shared)
     folder = _folder(item.path, item.config.rootpath)
-    return Owner(item.nodeid, (*(f"{folder}/{name}" for name in own), *_fixtures(item)), anywhere=False)
+    return Owner(item.nodeid, (*(f"{folder}/{name}" for name in own), *_fixtures(item)), anywhere=False, shared=shared)
+
+
+def _is_of(stem: str, shared: str) -> bool:
+    return stem == shared or stem.startswith((f"{shared}[", f"{shared}.", f"{shared}-"))
+
+
+def _shared(root: Path, definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]) -> tuple[str, ...]:
+    found = [shared_fixture(one, root, (), 0) for several in definitions.values() for one in several]
+    return tuple(f"{Path(os.path.relpath(one.folder, root)).as_posix()}/{one.plain}" for one in found if one is not None)
 
 
 def _fixtures(item: pytest.Function) -> list[str]:
@@ -103,6 +116,7 @@ class Collected:
         return {
             "ids": sorted({one for each in everyone if not each.anywhere for one in each.cassettes}),
             "names": sorted({one for each in everyone if each.anywhere for one in each.cassettes}),
+            "shared": sorted({one for each in everyone for one in each.shared}),
         }
 
 
@@ -126,7 +140,11 @@ def orphans(root: Path, owned: dict[str, list[str]], opened: Collection[str]) ->
         if (root / folder).is_dir():
             found |= {f"{folder}/{one}" for one in FileStore(root / folder).scan()}
     return sorted(
-        one for one in found - set(opened) if (stem := without_suffix(one)) not in ids and stem.rpartition("/")[2] not in known_names
+        one
+        for one in found - set(opened)
+        if (stem := without_suffix(one)) not in ids
+        and stem.rpartition("/")[2] not in known_names
+        and not any(_is_of(stem, shared) for shared in owned["shared"])
     )
 
 

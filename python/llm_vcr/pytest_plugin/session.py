@@ -316,6 +316,7 @@ class Session:
             fresh_start=fresh_start and first,
             on_open=opened,
             before_open=self._guard.send_canary,
+            belongs=self._guard.belongs,
             spending=self._calls,
             answer_refusals=True,
         )

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from llm_vcr.cli.owners import collect, mentioned
 
 from tests.python.plugin.conftest import Run, Suite
 
@@ -417,3 +418,42 @@ def test_a_rerun_counts_its_fixtures_calls_once(suite: Suite) -> None:
     assert told["live"] + told["played"] >= 1
     whole = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
     assert whole["calls"]["live"] == suite.provider.count == 1
+
+
+def test_no_cassette_of_a_fixture_is_an_orphan_while_somebody_may_ask_for_it(suite: Suite) -> None:
+    suite.conftest(
+        """
+        import pytest
+        from calls import ask
+
+        @pytest.fixture(scope="session", params="ab")
+        def warm(request):
+            return ask("up " + request.param)
+    """
+    )
+    asks = """
+        @pytest.fixture(scope="module")
+        def late():
+            yield ask("late")
+            ask("later")
+
+        def test_one(warm, request):
+            assert request.getfixturevalue("late")
+    """
+    suite.write(source=asks)
+    suite.run().passed(2)
+    names = [
+        *(f"cassettes/conftest/fixture-warm[{one}].yaml" for one in "ab"),
+        "cassettes/test_it/fixture-late.teardown.yaml",
+        "cassettes/test_it/fixture-late.yaml",
+    ]
+    assert suite.cassettes() == names
+    owners = collect(suite.path)
+    assert [one for one in names if not any(owner.owns(one) for owner in owners)] == names[2:]
+    assert mentioned(suite.path, names[2:]) == set(names[2:])
+    assert {owner.nodeid.partition("[")[0] for owner in owners if owner.owns(names[0])} == {"test_it.py::test_one"}
+    suite.write(source="def test_one():\n    pass\n")
+    suite.run().passed(1)
+    whole = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    assert whole["orphans"] == names
+    assert not any(owner.owns(one) for owner in collect(suite.path) for one in names)
