@@ -155,7 +155,7 @@ def test_prune_refuses_where_the_last_run_cannot_tell(suite: Place) -> None:
 def test_prune_refuses_a_run_over_another_store(suite: Place, server: RedisServer) -> None:
     suite.json("record", "test_")
     assert suite.pytest().returncode == 0
-    result = suite.run("prune", "--store", server.url)
+    result = Place(suite.root, server.url, suite.store).run("prune")
     assert result.exit_code == 2
     assert "used the store file" in result.output
 
