@@ -10,8 +10,8 @@ RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock
 STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stock test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
-	bench bench-gate bench-gate-proof bench-counts valgrind wheel clean
+.PHONY: help demo demo-stock report-picture test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
+	bench bench-table bench-gate bench-gate-proof bench-counts valgrind wheel clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -64,9 +64,16 @@ format: $(STAMPS)/lint $(STAMPS)/components  ## put both languages into form
 fuzz:  ## random and mutated bodies through every entry of the core (FUZZ_CASES of them each)
 	FUZZ_CASES=$(FUZZ_CASES) $(CARGO) test --profile fuzz --test core fuzz:: -- --nocapture
 
+report-picture: build $(STAMPS)/test  ## the picture of the report in README.md, from runs of the example suite
+	$(BIN)/python -m tests.report_picture docs/report.png
+
 bench: build $(STAMPS)/test $(STAMPS)/bench  ## each operation against the plain Python way, in one run
 	$(BIN)/python -m benches.python.table
 	$(BIN)/python -m benches.python.replay
+	$(BIN)/python -m benches.python.suites
+
+bench-table: build $(STAMPS)/test $(STAMPS)/bench  ## measure replays and whole runs, and write the tables of README.md and benches/RESULTS.md
+	$(BIN)/python -m benches.python.document
 
 bench-gate: build valgrind $(STAMPS)/test $(STAMPS)/bench  ## fail where something is slower than benches/data allows
 	$(BIN)/python -m benches.gate

@@ -112,7 +112,16 @@ def replay() -> Iterator[Row]:
             yield at_most(name, measure, most)
 
 
-SECTIONS: dict[str, Callable[[], Iterator[Row]]] = {"counts": core, "operations": operations, "replay": replay}
+def whole() -> Iterator[Row]:
+    """Whole pytest runs against stock pytest-recording, where they do not take minutes."""
+    from benches.python import suites
+
+    for suite in suites.SUITES:
+        if (least := suites.BUDGETS[suite.title].get("gate")) is not None:
+            yield at_least(suite.title, lambda suite=suite: suites.measure(suite, ["ours", "stock", "bare"], 3).ratio("stock"), least)
+
+
+SECTIONS: dict[str, Callable[[], Iterator[Row]]] = {"counts": core, "operations": operations, "replay": replay, "suites": whole}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,20 +18,12 @@ from typing import Any, Self
 
 import redis
 
+from tests.debian import find_program
+
 
 def find_server() -> str:
     """The redis-server or valkey-server of this machine; installed from Debian's packages where we may."""
-    for name in ("redis-server", "valkey-server"):
-        if (found := shutil.which(name)) is not None:
-            return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        # Without its service: the package would start a server of its own on the standard port.
-        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=False, env=quiet, capture_output=True)
-        done = subprocess.run(["apt-get", "install", "-y", "-qq", "redis-server"], check=False, env=quiet, capture_output=True)
-        if done.returncode == 0 and (found := shutil.which("redis-server")) is not None:
-            return found
-    raise RuntimeError("these tests need a redis-server on the PATH: install it (Debian: apt-get install redis-server) and try again")
+    return find_program("redis-server", "valkey-server", package="redis-server")
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import functools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -62,16 +63,19 @@ GOALS = (
 )
 LIMITS = budgets.section("limits")
 FLAT = "1,000 episodes in one cassette: a request, of one in a cassette of its own"
+REDIS = 1.2
+"""How much more a replay from Redis on the loopback may cost than one from files."""
 PEAKS = {"c": "memory of a replay of c (4 MB), of its size", "c2": "memory of a replay of c2 (4 MB), of its size"}
 
 
 class Implementation:
     """A worker process."""
 
-    def __init__(self, python: Path, name: str, folder: Path, port: int) -> None:
+    def __init__(self, python: Path, name: str, folder: Path, port: int, redis: str | None = None) -> None:
         self.folder = folder / name
         arguments = [str(python), "-m", "benches.python.replay_worker", name, str(self.folder), str(port)]
-        self.process = subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        environment = os.environ if redis is None else {**os.environ, "LLM_VCR_BENCH_REDIS": redis}
+        self.process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, do: str, case: str, repeats: int = 1, **more: Any) -> list[dict[str, float]]:
         """What it measured, once for each repeat."""
@@ -106,11 +110,23 @@ def recording_server() -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def _redis(wanted: bool) -> Iterator[str | None]:
+    """The URL of a redis-server of our own on the loopback."""
+    if not wanted:
+        yield None
+        return
+    from tests.redis_server import RedisServer
+
+    with RedisServer() as server:
+        yield server.url
+
+
+@contextlib.contextmanager
 def implementations(names: list[str], folder: Path) -> Iterator[dict[str, Implementation]]:
     """A worker for each name, and the server they record from."""
-    with recording_server() as port:
+    with recording_server() as port, _redis("redis" in names) as redis:
         pythons = {name: cassetter() if name == "cassetter" else Path(sys.executable) for name in names}
-        made = {name: Implementation(pythons[name], name, folder, port) for name in names}
+        made = {name: Implementation(pythons[name], name, folder, port, redis) for name in names}
         try:
             yield made
         finally:
@@ -158,6 +174,8 @@ class Row(NamedTuple):
         for other in ("stock", "cassetter"):
             got, must = self.ratio(other), self.goal.budget.get(other)
             cells.append(" " * 16 if got is None else f"{got:7.1f} | {must or '-':>5} ")
+        if "redis" in self.seconds:
+            cells.append(f"from Redis {self.seconds['redis'] / self.seconds['ours']:.2f} of files | {REDIS}")
         return " ".join([*cells, "MISSED" if self.missed else ""])
 
 
@@ -179,7 +197,7 @@ def measure(workers: dict[str, Implementation], goals: list[Goal], rounds: int) 
 
 def limited(worker: Implementation, rounds: int) -> Iterator[tuple[str, Callable[[], float]]]:
     """The figures that have an upper limit, by their names in the budgets, and how to measure them."""
-    for case in ("n=1", "n=1000", *PEAKS):
+    for case in ("a", "n=1", "n=1000", *PEAKS):
         worker.ask("record", case)
 
     def flatness() -> float:
@@ -207,7 +225,7 @@ def main() -> None:
     options = parser.parse_args()
     assert not _core.DEBUG, "a debug build says nothing"
     goals = [goal for goal in GOALS if options.only is None or goal.title.startswith(options.only)]
-    names = [name for name in ("ours", "stock", "cassetter") if name not in options.without]
+    names = [name for name in ("ours", "stock", "cassetter", "redis") if name not in options.without]
     with tempfile.TemporaryDirectory() as folder, implementations(names, Path(folder)) as workers:
         print(f"{'CPU ms, medians':<52} {' '.join(f'{name:>10}' for name in names)}   vs stock | goal   vs cassetter | goal")
         for row in measure(workers, goals, options.rounds):

@@ -6,8 +6,10 @@ Reads one JSON object a line (``do``, ``case``, ``repeats``) and answers each wi
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
+import os
 import resource
 import sys
 import time
@@ -24,11 +26,11 @@ STOCK_MATCH = ("method", "scheme", "host", "port", "path", "query", "body")
 Use = Callable[[Path, str, str], AbstractContextManager[Any]]
 
 
-def _ours() -> Use:
+def _ours(store: str = "file") -> Use:
     import llm_vcr
 
     made = {
-        (mode, media): llm_vcr.VCR(record_mode=mode, media=media, ignore_localhost=False)
+        (mode, media): llm_vcr.VCR(record_mode=mode, media=media, store=store, max_episodes=10_000, ignore_localhost=False)
         for mode in ("none", "all")
         for media in ("keep", "shrink")
     }
@@ -48,11 +50,15 @@ def _cassetter() -> Use:
     return lambda path, mode, _: cassetter.use_cassette(path, record_mode=mode, match_on=["method", "uri", "body"])
 
 
+def _redis() -> Use:
+    return _ours(os.environ["LLM_VCR_BENCH_REDIS"])
+
+
 def _bare() -> Use:
     return lambda *_: contextlib.nullcontext()
 
 
-IMPLEMENTATIONS = {"ours": _ours, "stock": _stock, "cassetter": _cassetter, "bare": _bare}
+IMPLEMENTATIONS = {"ours": _ours, "stock": _stock, "cassetter": _cassetter, "redis": _redis, "bare": _bare}
 
 
 class Worker:
@@ -93,6 +99,8 @@ class Worker:
         for number in range(CASES[case].episodes):
             exchange(case, number)
         gc.collect()
+        # Or what was freed a moment ago would be used again, and nothing would be needed on top.
+        ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
         before = _status("VmRSS")
         with self.use(self._path(case), "none", CASES[case].media):

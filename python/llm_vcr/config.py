@@ -189,6 +189,9 @@ SUPPLIED_KEYS = (
 MEDIA_MIN = 64 * 1024
 """Media from this many bytes on is stored as a small file of the same type."""
 
+REPORT_FOLDER = "llm-vcr-report"
+"""Where the JSON report of a run stands, below the root."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -226,7 +229,7 @@ class Settings:
     max_live_calls: int | None = None
     max_live_usd: float | None = None
     fail_on: tuple[FailOn, ...] = ()
-    report: str = "llm-vcr-report"
+    report: str = REPORT_FOLDER
 
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Where each setting that is not a default came from, in the user's words."""
@@ -235,6 +238,18 @@ class Settings:
     def outage(self) -> Outage:
         """What a store that cannot be reached means: who has a mirror wants it used."""
         return self.on_outage or ("mirror" if self.mirror else "miss")
+
+    @property
+    def report_page(self) -> str | None:
+        """The file of the report for people, where ``report`` names one."""
+        return self.report if self.report.lower().endswith((".html", ".htm")) else None
+
+    @property
+    def report_folder(self) -> str | None:
+        """The folder of the JSON report; a page does not take its place."""
+        if self.report == "off":
+            return None
+        return REPORT_FOLDER if self.report_page else self.report
 
 
 def _choice(kind: Any) -> Callable[[str], str]:
@@ -372,7 +387,7 @@ def _number(text: str) -> int:
 
 
 def _dollars(text: str) -> float:
-    if not re.fullmatch(r"\$?\s*(\d+(\.\d*)?|\.\d+)", text.strip()):
+    if not re.fullmatch(r"\$?\s*(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,2})?", text.strip().lower()):
         raise ValueError("an amount of dollars such as 0.50, 0 or more")
     return float(text.strip().removeprefix("$"))
 
@@ -509,7 +524,12 @@ TABLE: Mapping[str, Setting] = {
             many=True,
             whole_run=True,
         ),
-        Setting("report", str, "folder of the JSON report below the root (llm-vcr-report), or off", whole_run=True),
+        Setting(
+            "report",
+            _name,
+            "folder of the JSON report below the root (llm-vcr-report); a name in .html is a page beside that folder; or off",
+            whole_run=True,
+        ),
     )
 }
 

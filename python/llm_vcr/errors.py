@@ -6,7 +6,8 @@ Exception
     ├── UnsupportedBodyError   a request body of a type nobody knows how to read
     ├── CassetteFileError      a cassette that cannot be read; it is never overwritten
     ├── LiveCallRefusedError   a live call that was not made, as the run's limit is used up
-    └── StoreUnavailableError  a shared store that cannot be reached, or refuses
+    ├── StoreUnavailableError  a shared store that cannot be reached, or refuses
+    └── ReportFileError        a run's summary that cannot be read
 UserWarning
 └── LlmVcrWarning
     ├── ConsumedBodyWarning    a file object at its end: an empty body is about to be sent
@@ -65,6 +66,19 @@ class StoreUnavailableError(LlmVcrError):
 
     def __str__(self) -> str:
         return f"the store {self.store} cannot be used: {self.reason}"
+
+
+class ReportFileError(LlmVcrError):
+    """The summary of a run that cannot be read: the message names the file, and says why."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Say that the summary at ``path`` has a ``problem``."""
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; expected the summary.json of a run, as it stands in the folder llm-vcr-report"
 
 
 class LiveCallRefusedError(LlmVcrError, ConnectionError):

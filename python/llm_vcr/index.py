@@ -14,6 +14,12 @@ from llm_vcr.matchers import SESSION
 from llm_vcr.place import PARTS, Part
 from llm_vcr.vcr_request import Request
 
+_LONG = 2048
+"""From so many bytes on, a body is looked for among the stored ones before it is hashed."""
+
+_LIKE = 8
+"""So many stored bodies of the same length and end are compared."""
+
 
 class Index:
     """The episodes by what they are matched on: looking one up costs the same among one and among a thousand."""
@@ -40,6 +46,7 @@ class Index:
         self._traits: list[tuple[str, str | None]] = []
         self._exact: dict[Any, list[int]] = {}
         self._places: dict[Any, list[int]] = {}
+        self._long: dict[tuple[int, bytes], list[int]] = {}
         self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
 
     def find(self, data: list[tuple[Any, Any]], request: Request, *, masked: bool) -> list[int]:
@@ -52,6 +59,7 @@ class Index:
         elif masked:
             candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
         else:
+            self._recognise(request, data)
             candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
         if not candidates:
             return []
@@ -68,6 +76,13 @@ class Index:
             self._places.setdefault(place, []).append(number)
             if self._by_body:
                 self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
+                if (form := _form(stored)) is not None:
+                    self._long.setdefault(form, []).append(number)
+
+    def _recognise(self, request: Any, data: list[tuple[Any, Any]]) -> None:
+        """Mostly a long body is, byte for byte, one of the stored ones, whose fingerprints are known."""
+        if (form := _form(request)) is not None:
+            any(self._matchers.share(request, data[number][0]) for number in self._long.get(form, ())[:_LIKE])
 
     def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
         """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
@@ -99,3 +114,9 @@ class Index:
         if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
             return False
         return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)
+
+
+def _form(request: Any) -> tuple[int, bytes] | None:
+    """What of a long body tells it from most others at once."""
+    body = getattr(request, "_body", None)
+    return (len(body), body[-64:]) if type(body) is bytes and len(body) >= _LONG else None

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from benches import budgets, counts, gate, slow_core
-from benches.python import operations, replay
+from benches.python import operations, replay, suites
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,8 @@ def test_an_unknown_section(capsys):
 def test_every_measurement_has_a_budget_and_every_budget_a_measurement():
     assert list(operations.GOALS) == [one.name for one in operations.OPERATIONS]
     assert list(replay.BUDGETS) == [one.title for one in replay.GOALS]
+    assert list(replay.LIMITS) == [replay.FLAT, *replay.PEAKS.values()]
+    assert list(suites.BUDGETS) == [one.title for one in suites.SUITES]
     for rows in (operations.GOALS, replay.BUDGETS, replay.LIMITS):
         assert all(budgets.gate(row) is not None for row in rows.values())
 

@@ -9,6 +9,7 @@ import asyncio
 import http.client
 import importlib
 import io
+import pickle
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -58,6 +59,12 @@ def test_they_are_in_place_until_the_last_cassette_closes(tmp_path: Path) -> Non
             assert vcr.patch.force_reset is mended
         assert vcr.patch.force_reset is mended
     assert places() == before
+
+
+def test_no_two_mends_replace_the_same() -> None:
+    # Each would be made on top of vcrpy's own, and the later one would undo the earlier.
+    places = [(owner, name) for mend in mends.fitting() for owner, name, _ in mend.patches()]
+    assert len(places) == len({(id(owner), name) for owner, name in places}) > 10
 
 
 def test_they_are_gone_after_an_exception(tmp_path: Path) -> None:
@@ -299,3 +306,65 @@ def test_no_bytes_of_an_aws_stream_are_lost(body: bytes) -> None:
 @pytest.mark.parametrize("content_type", [None, "", "application/json", "text/plain"])
 def test_other_bodies_stay_in_one_piece(content_type: str | None) -> None:
     assert events.pieces(b"data: 1\n\n", content_type) is None
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda one: one.__name__)
+def test_a_stream_is_the_same_in_one_piece_and_in_events(library: Any) -> None:
+    body = b"data: 1\n\nevent: a\ndata: 2\n\ndata: 3"
+    stored = {"status": {"code": 200, "message": "OK"}, "headers": {"content-type": ["text/event-stream"]}, "body": {"string": body}}
+
+    def played() -> Any:
+        return events._httpx_response(httpx_stubs._deserialize_response, stored, library)
+
+    assert [*played().iter_raw()] == [*played().iter_bytes()] == [b"data: 1\n\n", b"event: a\ndata: 2\n\n", b"data: 3"]
+    whole = played()
+    assert (whole.read(), whole.num_bytes_downloaded, whole.is_closed) == (body, len(body), True)
+    assert [*whole.iter_bytes()] == [body], "as httpx does with what was read"
+
+    async def read() -> tuple[bytes, list[bytes]]:
+        return await played().aread(), [event async for event in played().aiter_raw()]
+
+    assert asyncio.run(read()) == (body, [b"data: 1\n\n", b"event: a\ndata: 2\n\n", b"data: 3"])
+    again = pickle.loads(pickle.dumps(whole))
+    assert (type(again), again.content) == (library.Response, body)
+    with library.Client(transport=library.MockTransport(lambda _: played())) as client:
+        assert client.get("https://h/").content == body
+        with client.stream("GET", "https://h/") as streamed:
+            assert next(streamed.iter_raw()) == b"data: 1\n\n"
+
+
+# --- logs
+
+
+def test_no_secret_of_a_url_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    key = "AIza" + "SyB-1234567890abcdefghijklmnopqrstuv"
+    with FakeProvider() as provider, caplog.at_level("DEBUG"), llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")):
+        url = f"{provider.url}/v1/models?key={key}"
+        for _ in range(2):
+            requests.get(url, headers={"authorization": f"Bearer {key}"}, timeout=10)
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"authorization": f"Bearer {key}"})) as answer:
+            answer.read()
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("vcr")]
+    assert any("Absolute URI: http://127.0.0.1" in one for one in told)
+    assert any("Invoking Request http://127.0.0.1" in one for one in told)
+    assert [one for one in told if key in one] == []
+    # As vcrpy's own line, and not as ours.
+    assert {record.filename for record in caplog.records if "Absolute URI" in record.getMessage()} == {"__init__.py"}
+
+
+def test_no_secret_of_a_url_is_logged_by_the_other_clients(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    key = "AIza" + "SyB-1234567890abcdefghijklmnopqrstuv"
+    headers = {"authorization": f"Bearer {key}"}
+    with FakeProvider() as provider, caplog.at_level("DEBUG"), llm_vcr.VCR().use_cassette(str(tmp_path / "a.yaml")):
+        url = f"{provider.url}/v1/models?key={key}"
+        httpx.get(url, headers=headers, verify=False)
+        httpx2.get(url, headers=headers, verify=False)
+
+        async def ask() -> None:
+            async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as answer:
+                await answer.read()
+
+        asyncio.run(ask())
+    told = [record.getMessage() for record in caplog.records if record.name.startswith(("vcr", "llm_vcr"))]
+    assert len(told) > 3
+    assert [one for one in told if key in one] == []

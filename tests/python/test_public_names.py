@@ -31,7 +31,7 @@ PROMISED = {
 
 CLASSES = {
     *("CassetteFileError", "ConfigError", "ConsumedBodyWarning", "LiveCallRefusedError", "LlmVcrError", "LlmVcrWarning"),
-    *("NotSavedWarning", "SecretWarning", "StoreUnavailableError", "StoreWarning", "UnsupportedBodyError"),
+    *("NotSavedWarning", "ReportFileError", "SecretWarning", "StoreUnavailableError", "StoreWarning", "UnsupportedBodyError"),
     *("Mismatch", "Persister", "Rewritten"),
 }
 
@@ -102,6 +102,7 @@ def all_errors() -> list[BaseException]:
         llm_vcr.CassetteFileError("a.yaml", None, "the file is empty"),
         llm_vcr.LiveCallRefusedError("text"),
         llm_vcr.StoreUnavailableError("redis://localhost", "refused"),
+        llm_vcr.ReportFileError("summary.json", "it is not JSON"),
         llm_vcr.StoreWarning("text"),
         llm_vcr.LlmVcrWarning("text"),
         llm_vcr.ConsumedBodyWarning("text"),

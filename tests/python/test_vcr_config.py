@@ -16,6 +16,7 @@ import pytest
 import vcr as vcrpy
 from llm_vcr import _core
 from llm_vcr.cassette import Cassette
+from llm_vcr.vcrpy_hooks import check_internals
 from pytest_recording._vcr import CombinedPersister
 from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.persisters.filesystem import FilesystemPersister
@@ -188,6 +189,7 @@ def test_a_persister_of_the_users_stays(provider: FakeProvider, tmp_path: Path) 
 
 def test_a_vcrpy_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(vcrpy.cassette.Cassette, "write_protected")
+    check_internals.cache_clear()
     with pytest.raises(llm_vcr.LlmVcrError, match=r"vcrpy 9\.\d.* no longer has vcr\.cassette:Cassette\.write_protected"):
         llm_vcr.install(vcrpy.VCR())
 

@@ -9,3 +9,4 @@ mod media;
 mod multipart;
 mod secrets;
 mod volatile;
+mod yaml;

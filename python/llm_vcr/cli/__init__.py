@@ -18,6 +18,7 @@ _COMMANDS = {
     "list": "list",
     "show": "show",
     "stats": "stats",
+    "report": "report",
     "diff": "diff",
     "explain": "explain",
     "scan": "scan",

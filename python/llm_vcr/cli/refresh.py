@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,7 +14,6 @@ from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.record import run
 from llm_vcr.errors import ConfigError
-from llm_vcr.stores.base import CassetteRecord
 
 
 def _as_setting(name: str) -> Any:
@@ -77,20 +75,18 @@ def command(
 
 
 def _chosen(library: Library, pattern: str | None, *, stale: bool, older_than: float | None) -> list[str]:
-    """The cassettes in question, the oldest first."""
+    """The cassettes in question; where age decides, the longest stale or the oldest first."""
     if not stale and older_than is None:
         return library.ids(pattern)
-    now = datetime.now(UTC)
+    now = time.time()
     found = []
     for cassette_id, record in library.records(pattern):
-        age = (now - record.recorded_at).total_seconds() if record.recorded_at is not None else math.inf
-        if (not stale or _is_stale(record)) and (older_than is None or age > older_than):
-            found.append((-age, cassette_id))
+        recorded = record.recorded_at.timestamp() if record.recorded_at is not None else 0.0
+        # A shared store knows it of each episode.
+        fresh_until = min([recorded + record.ttl, *(one.fresh_until for one in record.episodes)])
+        if (not stale or fresh_until < now) and (older_than is None or recorded < now - older_than):
+            found.append((fresh_until if stale else recorded, cassette_id))
     return [cassette_id for _, cassette_id in sorted(found)]
-
-
-def _is_stale(record: CassetteRecord) -> bool:
-    return record.is_stale() or any(one.is_stale() for one in record.episodes)
 
 
 def _owned(library: Library, cassettes: Sequence[str]) -> list[str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,11 @@ from rich.markup import escape as escape
 from rich.progress import Progress
 from rich.table import Table
 
+from llm_vcr.amounts import age as age
+from llm_vcr.amounts import dollars as dollars
+from llm_vcr.amounts import duration as duration
+from llm_vcr.amounts import many as many
+from llm_vcr.amounts import size as size
 from llm_vcr.errors import CassetteFileError
 
 # What is written into a file or a pipe is for grep: a line is a line, however long.
@@ -78,49 +82,6 @@ def table(*columns: str, right: Iterable[str] = (), fold: str | None = None) -> 
         else:
             made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
     return made
-
-
-def size(number: int | None) -> str:
-    """Bytes for people."""
-    if number is None:
-        return "–"
-    if number < 1000:
-        return f"{number} B"
-    amount, unit = number / 1000, "kB"
-    for larger in ("MB", "GB"):
-        if amount >= 999.5:
-            amount, unit = amount / 1000, larger
-    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
-
-
-def age(moment: datetime | None, now: datetime | None = None) -> str:
-    """How long ago, in one unit."""
-    return "–" if moment is None else duration(max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds()))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the largest unit that gives at least two of it."""
-    if seconds == math.inf:
-        return "never"
-    for unit, length in (("y", 365 * 86400), ("w", 7 * 86400), ("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def dollars(amount: float | None, *, more: bool = False) -> str:
-    """Dollars; with ``more``, at least so many."""
-    if amount is None:
-        return "?"
-    if 0 < amount < 0.0001:
-        return "< $0.0001" if not more else "≥ $0"
-    text = "$0" if amount == 0 else f"${amount:.4f}" if amount < 0.1 else f"${amount:.2f}"
-    return f"≥ {text}" if more else text
-
-
-def many(number: int, one: str, more: str | None = None) -> str:
-    """``3 cassettes``."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def problem(error: CassetteFileError) -> dict[str, Any]:

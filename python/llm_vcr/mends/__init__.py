@@ -18,7 +18,7 @@ from types import ModuleType
 from llm_vcr.errors import LlmVcrWarning
 from llm_vcr.swaps import Swaps
 
-MENDS = ("aiohttp_bodies", "aiohttp_redirects", "chunks", "events", "logs", "same_response", "threads")
+MENDS = ("aiohttp_bodies", "chunks", "events", "logs", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
 
 
@@ -38,7 +38,7 @@ class _Open:
                 # Made once, unless what they mend is not what it was.
                 if self.modules != fitting() or not self.swaps.fits():
                     self.modules = fitting()
-                    self.swaps = Swaps(patch for mend in self.modules for patch in mend.patches())
+                    self.swaps = Swaps([one for mend in self.modules for one in mend.patches()])
                 self.swaps.put()
             self.count += 1
             return self.swaps

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, cast
 
+from llm_vcr.redirects import asking
+
 CLIENTS = ("aiohttp",)
 NEEDS = (
     "vcr.stubs.aiohttp_stubs:vcr_request",
@@ -23,6 +25,8 @@ NEEDS = (
     "vcr.stubs.aiohttp_stubs:MockClientResponse.text",
     "aiohttp:FormData",
     "aiohttp:JsonPayload",
+    "aiohttp:ClientSession.trace_configs",
+    "aiohttp:TraceConfig.on_request_redirect",
 )
 
 _sent: ContextVar[list[bool]] = ContextVar("llm_vcr_sent")
@@ -42,9 +46,10 @@ def patches() -> Iterator[tuple[object, str, object]]:
 
 def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any) -> Callable[..., Any]:
     @functools.wraps(real_request)
-    async def sending(*arguments: Any, **keywords: Any) -> Any:
+    async def sending(session: Any, *arguments: Any, **keywords: Any) -> Any:
         _sent.get([]).append(True)
-        return await real_request(*arguments, **keywords)
+        with asking(session, cassette.follow):
+            return await real_request(session, *arguments, **keywords)
 
     inner = factory(cassette, sending)
 

@@ -7,7 +7,6 @@ blank line (https://html.spec.whatwg.org/multipage/server-sent-events.html), AWS
 
 from __future__ import annotations
 
-import copyreg
 import functools
 import importlib
 import importlib.util
@@ -131,7 +130,7 @@ def _httpx_events(library: Any) -> tuple[Any, Any]:
 
         def __reduce__(self) -> tuple[Any, ...]:
             """As the response it stands for: nobody could import this class."""
-            return copyreg.__newobj__, (library.Response,), self.__getstate__()  # type: ignore[attr-defined]
+            return library.Response, (self.status_code,), self.__getstate__()
 
     return EventStream, EventResponse
 

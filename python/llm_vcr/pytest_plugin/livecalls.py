@@ -302,7 +302,7 @@ def _watch_httpx(calls: LiveCalls, module: Any) -> None:
 
 
 def _watch_aiohttp(calls: LiveCalls, module: Any) -> None:
-    from llm_vcr.mends.aiohttp_redirects import asking
+    from llm_vcr.redirects import asking
 
     def make(original: Any) -> Any:
         async def request(session: Any, method: str, url: Any, *arguments: Any, **keywords: Any) -> Any:

@@ -1,10 +1,13 @@
-"""The name of a test's cassette."""
+"""The name of the cassette of a test, and of a fixture that several tests share."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
@@ -39,6 +42,80 @@ def names(item: pytest.Item) -> tuple[str, str | None]:
     if safe == plain:
         return safe, None
     return safe, f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class SharedFixture:
+    """A fixture that several tests share, with its parameter."""
+
+    nodeid: str
+    """Where it is defined, its name and parameter, and its scope: what people are told."""
+    folder: Path
+    """Of its cassettes: where those of the tests of its module are, or beside its ``conftest.py``."""
+    name: str
+    """Of its cassettes, without a suffix."""
+    plain: str
+    """What the name begins with, whatever the parameter."""
+    scope: str
+
+
+_OF_OTHERS = ("_pytest.", "pytest_recording.", "pytest_asyncio.", "anyio.", "xdist.")
+"""Fixtures of the test runner itself and of what we drive: none of them calls a provider."""
+
+_LONGEST = 200
+"""Bytes of a file name: file systems take 255 with suffixes and temporary names."""
+
+
+def shared_fixture(fixturedef: pytest.FixtureDef[Any], root: Path, param: Sequence[Any], index: int) -> SharedFixture | None:
+    """The fixture with its parameter (none, or one), number ``index`` of those it has; ``None`` for one that each test has by itself."""
+    module = str(getattr(fixturedef.func, "__module__", ""))
+    if fixturedef.scope == "function" or f"{module}.".startswith(_OF_OTHERS):
+        return None
+    place, _, cls = fixturedef.baseid.partition("::")
+    where = Path(place) if place.endswith(".py") else Path(place) / "conftest.py"
+    plain = ".".join(filter(None, (*cls.split("::"), f"fixture-{fixturedef.argname}")))
+    ident = "".join(f"[{_param_id(fixturedef, one, index)}]" for one in param)
+    defined = "::".join(filter(None, (where.as_posix(), cls, fixturedef.argname)))
+    return SharedFixture(
+        f"{defined}{ident} ({fixturedef.scope} fixture)",
+        root / where.parent / "cassettes" / where.stem,
+        _safe(f"{plain}{ident}"),
+        _safe(plain),
+        fixturedef.scope,
+    )
+
+
+def _param_id(fixturedef: pytest.FixtureDef[Any], param: Any, index: int) -> str:
+    """The id of a parameter as it stands in the tests' ids, unless another one of the fixture has the same."""
+    everyone = list(fixturedef.params or ())
+    if index >= len(everyone):
+        # It is the test's (``indirect=True``), and other tests may count theirs in another way.
+        return _own_id(fixturedef, param, 0, index)
+    ids = [_own_id(fixturedef, one, number, number) for number, one in enumerate(everyone)]
+    return ids[index] if ids.count(ids[index]) == 1 else f"{ids[index]}{index}"
+
+
+def _own_id(fixturedef: pytest.FixtureDef[Any], param: Any, number: int, index: int) -> str:
+    ids = fixturedef.ids
+    own = ids(param) if callable(ids) else ids[number] if ids and number < len(ids) else None
+    if own is not None:
+        return str(own)
+    if param is None or isinstance(param, str | int | float | bool | complex):
+        return str(param)
+    named = getattr(param, "__name__", None)
+    return named if isinstance(named, str) else f"{fixturedef.argname}{index}"
+
+
+def _safe(name: str) -> str:
+    """A file name, the same on every system: one that had to be changed, or cut, ends in digits that no other has."""
+    from pytest_recording.plugin import get_default_cassette_name
+
+    safe: str = get_default_cassette_name(None, name)
+    safe = "".join(one if one.isprintable() else "-" for one in safe)
+    short = os.fsencode(safe)[:_LONGEST].decode("utf-8", "ignore") if len(os.fsencode(safe)) > _LONGEST else safe
+    if short == name:
+        return name
+    return f"{short}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _is_there(folder: Path, name: str) -> bool:

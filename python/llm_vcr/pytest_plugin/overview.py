@@ -18,10 +18,19 @@ if TYPE_CHECKING:
 _LINES = 5
 """So many lines of one kind."""
 
-_TESTS = 8
+_TESTS = 5
 """So many tests with live or refused calls."""
 
-_REASON = 120
+_LOST = ("MISS:NOT_PERSISTED", "MISS:OVERFLOW")
+"""Verdicts of tests that will pay again, or fail again: they come first."""
+
+_REASONS = 3
+"""So many reasons to leave tests alone, each with an example."""
+
+_STATES = ("not recorded", "played before")
+"""Causes that say how a call is, rather than in what it differs."""
+
+_REASON = 70
 """So many characters of why a test's calls were not answered."""
 
 
@@ -30,7 +39,8 @@ def show(
 ) -> None:
     """Write the section, from `Summary.data`, the verdicts, and why the run fails; with ``verbose`` every test is named."""
     terminal.write_sep("=", "llm_vcr")
-    _counts(terminal, data, len(verdicts))
+    fixtures = sum(bool(one.scope) for one in verdicts.values())
+    _counts(terminal, data, len(verdicts) - fixtures, fixtures)
     _money(terminal, data)
     _tests(terminal, verdicts, verbose=verbose)
     _leaks(terminal, verdicts, data["outside_of_tests"])
@@ -43,9 +53,10 @@ def show(
         terminal.write_line(f"FAILED {failure}", red=True, bold=True)
 
 
-def _counts(terminal: pytest.TerminalReporter, data: Mapping[str, Any], tests: int) -> None:
+def _counts(terminal: pytest.TerminalReporter, data: Mapping[str, Any], tests: int, fixtures: int) -> None:
     kinds = Counter(data["verdicts"])
-    terminal.write_line(f"{_many(tests, 'test')}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    shared = f" and {_many(fixtures, 'fixture')}" if fixtures else ""
+    terminal.write_line(f"{_many(tests, 'test')}{shared}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     calls = data["calls"]
     told = [f"{calls['live']} live", f"{calls['replayed']} replayed"]
     told += [f"{calls[word]} {word}" for word in ("recorded", "repeated", "masked", "leaked", "refused") if calls[word]]
@@ -71,13 +82,14 @@ def dollars(amount: float) -> str:
 
 
 def _tests(terminal: pytest.TerminalReporter, verdicts: Mapping[str, Verdict], *, verbose: bool) -> None:
-    shown = {nodeid: one for nodeid, one in sorted(verdicts.items()) if verbose or one.live or one.refused}
-    for number, (nodeid, one) in enumerate(shown.items()):
+    # What was refused around a cassette has a line of its own, below.
+    shown = [(nodeid, one) for nodeid, one in verdicts.items() if verbose or one.live or one.refused > len(one.calls)]
+    shown.sort(key=lambda pair: (not verbose and pair[1].verdict not in _LOST, pair[0]))
+    for number, (nodeid, one) in enumerate(shown):
         if number >= _TESTS and not verbose:
             terminal.write_line(f"  … and {len(shown) - number} more with live or refused calls")
             break
-        red = one.verdict in ("MISS:NOT_PERSISTED", "MISS:OVERFLOW")
-        terminal.write_line(_line(nodeid, one), red=red, yellow=one.verdict in ("MISS:RECORDED", "PARTIAL"))
+        terminal.write_line(_line(nodeid, one), red=one.verdict in _LOST, yellow=one.verdict in ("MISS:RECORDED", "PARTIAL"))
 
 
 def _leaks(terminal: pytest.TerminalReporter, verdicts: Mapping[str, Verdict], outside: Sequence[Mapping[str, Any]]) -> None:
@@ -93,7 +105,8 @@ def _causes(terminal: pytest.TerminalReporter, causes: Sequence[Mapping[str, Any
         tests = group["tests"]
         verb = "misses" if len(tests) == 1 else "miss"
         place = f" at `{group['path']}`" if group["path"] else ""
-        terminal.write_line(f"{_many(len(tests), 'test')} {verb} because of {group['cause']}{place}: {group['fix']} (such as {tests[0]})")
+        because = f"a call is {group['cause']}" if group["cause"] in _STATES else f"of {group['cause']}"
+        terminal.write_line(f"{_many(len(tests), 'test')} {verb} because {because}{place}: {group['fix']} (such as {tests[0]})")
     if len(causes) > _LINES:
         others = len({test for group in causes[_LINES:] for test in group["tests"]})
         terminal.write_line(f"  … and {_many(len(causes) - _LINES, 'more cause', 'more causes')} in {_many(others, 'test')}")
@@ -112,11 +125,11 @@ def _asides(data: Mapping[str, Any]) -> Iterator[str]:
             "(llm_vcr_media = keep turns that off)"
         )
     reasons = sorted(data["disabled"].items(), key=lambda one: -len(one[1]))
-    for reason, tests in reasons[:_LINES]:
+    for reason, tests in reasons[:_REASONS]:
         yield f"left alone: {_many(len(tests), 'test')}: {reason} (such as {tests[0]})"
-    if len(reasons) > _LINES:
-        more = sum(len(tests) for _, tests in reasons[_LINES:])
-        yield f"  … and {_many(more, 'test')} for {_many(len(reasons) - _LINES, 'other reason')}"
+    if len(reasons) > _REASONS:
+        more = sum(len(tests) for _, tests in reasons[_REASONS:])
+        yield f"  … and {_many(more, 'test')} for {_many(len(reasons) - _REASONS, 'other reason')}"
     if unused := data["unused"]:
         episodes = sum(map(len, unused.values()))
         yield f"not played any more: {_many(episodes, 'episode')} in {_many(len(unused), 'cassette')} ({_some(list(unused), 2)})"
@@ -142,7 +155,8 @@ def _line(nodeid: str, one: Verdict) -> str:
     counts = ", ".join(
         f"{number} {word}" for word in ("played", "repeated", "live", "recorded", "refused", "leaked") if (number := getattr(one, word))
     )
-    reason = one.reason if len(one.reason) <= _REASON else f"{one.reason[:_REASON]}…"
+    # What is wrong with a store stands behind its address, at the end.
+    reason = one.reason if one.verdict in _LOST or len(one.reason) <= _REASON else f"{one.reason[:_REASON]}…"
     return f"  {one.verdict:18} {nodeid}" + (f"  ({counts})" if counts else "") + (f"  {reason}" if reason else "")
 
 

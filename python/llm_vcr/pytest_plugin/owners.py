@@ -7,12 +7,11 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from llm_vcr.pytest_plugin.naming import names
-
-if TYPE_CHECKING:
-    import pytest
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,11 @@ def _fixtures(item: pytest.Function) -> list[str]:
         return []
     from llm_vcr.compat.llm_mock import arguments
 
-    fixture = Path((arguments(item) or {})["fixture"]).absolute()
+    try:
+        told = arguments(item) or {}
+    except pytest.UsageError:  # which its test was told
+        return []
+    fixture = Path(told["fixture"]).absolute()
     return [_without_known_suffix(Path(os.path.relpath(fixture, item.config.rootpath)).as_posix())]
 
 

@@ -34,8 +34,8 @@ class Report:
             with open(self.folder / f"process-{self._process}.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps({"test": nodeid, **vars(verdict)}) + "\n")
 
-    def merge(self, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the summary of all processes, with what is ``known`` of tests beside their verdicts.
+    def merge(self, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Write the summary of all processes, with what is ``known`` of tests beside their verdicts, and return it.
 
         A test that was run again is in it as it came out last.
         """
@@ -51,6 +51,7 @@ class Report:
             self._make()
             text = json.dumps({**summary, "tests": tests}, indent=2)
             (self.folder / SUMMARY).write_text(text + "\n", "utf-8")
+        return {**summary, "tests": tests}
 
     def _make(self) -> None:
         if not self.folder.is_dir():

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.fixtures import SharedFixtures
 from llm_vcr.pytest_plugin.gate import Failure
 from llm_vcr.pytest_plugin.guard import Guard
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
@@ -34,6 +35,7 @@ from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 if TYPE_CHECKING:
     import vcr as vcrpy
 
+    from llm_vcr.cassette import Cassette
     from llm_vcr.policy import Policy
     from llm_vcr.stores import Store
 
@@ -76,12 +78,13 @@ class Session:
         self._guard = Guard(config, settings, origins)
         config.pluginmanager.register(self._guard, "llm_vcr_guard")
         self._report: Report | None = None
-        if settings.report != "off":
+        if settings.report_folder is not None:
             process = str(self._workerinput["workerid"]) if self._workerinput else "main"
-            self._report = Report(config.rootpath / settings.report, process)
+            self._report = Report(config.rootpath / settings.report_folder, process)
         self._totals = Totals(config, settings, budget, self._report)
         self._summary = self._totals.summary
         config.pluginmanager.register(self._totals, "llm_vcr_totals")
+        config.pluginmanager.register(SharedFixtures(config, self, self._summary, self._report), "llm_vcr_shared_fixtures")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (
@@ -114,6 +117,8 @@ class Session:
             store = open_store(self._settings.store, self._settings, root=self._config.rootpath)
             if hasattr(store, "open"):
                 store.open()
+            if self._mode == "none":
+                self._require_folder()
         except ConfigError as error:
             raise pytest.UsageError(f"llm_vcr: {self._settings.sources.get('store', 'llm_vcr_store')}: {error}") from None
         except StoreUnavailableError as error:
@@ -121,6 +126,20 @@ class Session:
             if self._settings.outage == "fail" and self._workerinput is None:
                 pytest.exit(f"llm_vcr: {error} (llm_vcr_on_outage = fail)", returncode=pytest.ExitCode.USAGE_ERROR)
         return store
+
+    def _require_folder(self) -> None:
+        """A folder that was named and is not there has nothing to replay, and nothing will be recorded into it.
+
+        Raises:
+            ConfigError: naming it, unless nobody but CI has asked for the mode.
+        """
+        folder = self._settings.store.removeprefix("file:").removeprefix("//")
+        if not self._settings.store.startswith("file:") or (self._config.rootpath / folder).is_dir():
+            return
+        if self._forced_mode is not None or self._settings.record_mode is not None:
+            expected = "a folder that is there, as record mode none records nothing: record first, or mend the path"
+            raise ConfigError("llm_vcr_store", self._settings.store, expected)
+        self._guard.hints.append(f"llm_vcr_store = {self._settings.store} is no folder: there is nothing to replay")
 
     def header(self) -> list[str]:
         """The line of the report header."""
@@ -275,6 +294,28 @@ class Session:
             on_open=attempt.cassettes.append,
             before_open=self._guard.send_canary,
             belongs=self._guard.belongs,
+            spending=self._calls,
+            answer_refusals=True,
+        )
+
+    def policy_shared(self, opened: Callable[[Cassette], None], config: Mapping[str, Any], *, first: bool) -> Policy:
+        """See `fixtures.MakesPolicies`: settings that no test has to itself, and providers only, as nobody has marked the fixture."""
+        from llm_vcr.persister import Persister
+        from llm_vcr.policy import Policy
+
+        mode = self._forced_mode or config.get("record_mode") or self._mode
+        fresh_start = mode == "rewrite" or (isinstance(config, FreshConfig) and self._forced_mode is None)
+        if fresh_start or (mode == "all" and not first):
+            # What the same fixture recorded a moment ago, for another module, stays.
+            mode = "new_episodes"
+        return Policy(
+            self._settings,
+            Persister(self._store, settings=self._settings, root=self._config.rootpath, on_lost=self._outage.note),
+            forced={"record_mode": mode},
+            providers_only=True,
+            fresh_start=fresh_start and first,
+            on_open=opened,
+            before_open=self._guard.send_canary,
             spending=self._calls,
             answer_refusals=True,
         )

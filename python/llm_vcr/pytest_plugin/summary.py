@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,13 @@ class Summary:
         bill = self.bills[nodeid] = Bill().add(verdict.used)
         bill.unknown_calls += verdict.leaked
         return bill
+
+    def join(self, nodeid: str, verdict: Verdict, *, passed: bool) -> None:
+        """Take the verdict of a fixture that tests share, beside what it has come to already."""
+        before = self.verdicts.get(nodeid)
+        self.add(nodeid, verdict if before is None else before.joined(verdict))
+        if not passed:
+            self.outcomes[nodeid] = Outcome(word="failed")
 
     def note(self, report: pytest.TestReport) -> None:
         """Take the outcome and the time of a phase."""
@@ -137,9 +144,11 @@ class Summary:
     def tests(self) -> dict[str, dict[str, Any]]:
         """What is known of each test beside its verdict."""
         known: dict[str, dict[str, Any]] = {}
-        for nodeid in self.verdicts:
+        for nodeid, verdict in self.verdicts.items():
             bill, outcome = self.bills[nodeid], self.outcomes.get(nodeid, Outcome())
             known[nodeid] = {
+                # Of a fixture, each process knows what it did there; only here it is put together.
+                **({name: value for name, value in asdict(verdict).items() if name != "used"} if verdict.scope else {}),
                 **bill.totals(),
                 "models": bill.by_model(),
                 "seconds": round(outcome.seconds, 4),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +13,7 @@ from llm_vcr.pytest_plugin import overview
 from llm_vcr.pytest_plugin.gate import Failure, warnings, why_failed
 from llm_vcr.pytest_plugin.health import ask
 from llm_vcr.pytest_plugin.owners import Collected
+from llm_vcr.pytest_plugin.presented import Presented
 from llm_vcr.pytest_plugin.summary import Summary
 from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from llm_vcr.pytest_plugin.report import Report
     from llm_vcr.pytest_plugin.spending import Bill
 
-_NAMED = 5
+_NAMED = 3
 """So many tests are named for each reason to fail; ``summary.json`` names them all."""
 
 
@@ -38,6 +39,7 @@ class Totals:
         self.collected = Collected(config)
         self.summary = Summary(project=settings.project or config.rootpath.name)
         self.failures: list[Failure] = []
+        self._presented = Presented(config.rootpath, settings.report_page)
 
     # --- what is collected
 
@@ -81,6 +83,7 @@ class Totals:
         if self._is_worker:
             return
         self.summary.note(report)
+        self._presented.note(report)
         if report.when != "teardown":
             return
         told = dict(report.user_properties).get(PROPERTY)
@@ -112,18 +115,27 @@ class Totals:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report."""
-        if self._is_worker or not (self._worth_telling or self.summary.hints):
+        if self._is_worker or not (self._worth_telling or self.summary.hints or self._presented.wanted):
             return
         self.summary.store = ask(self._settings, self._config.rootpath).data()
-        self._data = self.summary.data(self._config.rootpath, int(session.exitstatus), [one.sentence() for one in self.failures])
+        data = self.summary.data(self._config.rootpath, int(session.exitstatus), [one.sentence() for one in self.failures])
+        if self._worth_telling or self.summary.hints:
+            self._data = data
+        known = self.summary.tests()
+        whole: dict[str, Any] | None = None
         if self._report is not None and self._worth_telling:
-            self._report.merge(self._data, self.summary.tests())
+            whole = self._report.merge(data, known)
+        if self._presented.wanted:
+            # Without a folder, what came with the tests' reports.
+            tests = {nodeid: {**asdict(one), **known[nodeid]} for nodeid, one in self.summary.verdicts.items()}
+            self._presented.write(whole or {**data, "tests": tests})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it."""
         if (data := getattr(self, "_data", None)) is not None:
             failures = [one.sentence(_NAMED) for one in self.failures]
             overview.show(terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"))
+        self._presented.show(terminalreporter)
 
 
 def _properties(verdict: Verdict, bill: Bill) -> list[tuple[str, object]]:

@@ -68,6 +68,8 @@ class Verdict:
     """What the calls used, to be priced (`spending.notes`)."""
     cassettes: tuple[Mapping[str, Any], ...] = ()
     """The test's cassettes (`kept.facts`)."""
+    scope: str = ""
+    """Of the fixture that this is the verdict of, if it is not a test's."""
     spent: float = 0.0
     """Dollars for its live calls, and what its replays would have cost, as far as known; in the controller only."""
     avoided: float = 0.0
@@ -95,6 +97,20 @@ class Verdict:
             used=(*self.used, *live_part(earlier.used)),
         )
 
+    def joined(self, other: Verdict) -> Verdict:
+        """The verdict of a fixture that has run more than once: in other processes, for other modules, and in the end."""
+        words = {self.verdict, other.verdict}
+        if "MISS:RECORDED" in words and any(one.startswith("HIT") for one in words):
+            words = {"PARTIAL"}
+        lists = ("notes", "misses", "calls", "masked_values", "used", "cassettes")
+        put_together: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in (*_COUNTED_BY_CASSETTES, *lists)}
+        return replace(
+            self,
+            verdict=min(words, key=_WORST_FIRST.index),
+            reason="; ".join(dict.fromkeys(filter(None, (self.reason, other.reason)))),
+            **put_together,
+        )
+
     def bounded(self) -> Verdict:
         """What of it travels: of the misses, those first that are not alike."""
         alike = Counter[tuple[str, str]]()
@@ -115,6 +131,9 @@ class Verdict:
         """Calls that were refused, of all attempts."""
         return self.refused + self.earlier_refused
 
+
+_WORST_FIRST = ("MISS:NOT_PERSISTED", "MISS:OVERFLOW", "PARTIAL", "MISS:RECORDED", "HIT:STALE", "HIT:MASKED", "HIT", "NOOP")
+"""What a fixture can come to."""
 
 _COUNTED_BY_CASSETTES = ("played", "repeated", "masked", "stale", "live", "recorded", "refused", "shrunk")
 

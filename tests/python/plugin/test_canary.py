@@ -102,11 +102,12 @@ def test_a_suite_without_a_hole_hears_nothing_and_no_name_is_resolved(suite: Sui
     )
     suite.write(
         source="""
+        import json
         import aiohttp
         import httpx2
         import requests
 
-        @pytest.fixture(params=[{}, {"skip_patchers": ["tornado"]}], ids=["plain", "configured"])
+        @pytest.fixture(params=[{}, {"custom_patches": ((json.JSONEncoder, "item_separator", ", "),)}], ids=["plain", "configured"])
         def vcr_config(request):
             return request.param
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.python.plugin.conftest import Suite
 
@@ -17,6 +19,35 @@ def test_importing_the_package_and_the_plugin_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+MODULES = 6
+"""So many modules may come on top of what pytest has imported: four are ours."""
+SHARE = 20
+"""Of what pytest itself takes to be imported, the package and the plugin may take this part (measured: a thirtieth, 4 ms of 130)."""
+
+_TIMED = """
+import sys, time
+start = time.process_time()
+import pytest
+between, before = time.process_time(), set(sys.modules)
+import llm_vcr, llm_vcr.pytest_plugin
+print(between - start, time.process_time() - between, *sorted(set(sys.modules) - before))
+"""
+
+
+def test_importing_the_package_and_the_plugin_costs_a_small_part_of_importing_pytest(tmp_path: Path) -> None:
+    # Compiled once, as on anybody's machine; the first run is not counted.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    shares = []
+    for _ in range(6):
+        done = subprocess.run([sys.executable, "-c", _TIMED], env=environment, capture_output=True, text=True, check=True, timeout=120)
+        of_pytest, of_ours, *modules = done.stdout.split()
+        shares.append(float(of_ours) / float(of_pytest))
+        assert len(modules) <= MODULES, modules
+    # The best one: noise only adds, and a module too many takes its time each time.
+    assert min(shares[1:]) <= 1 / SHARE
 
 
 def test_a_run_without_a_marked_test_loads_neither_vcr_nor_a_client(suite: Suite) -> None:

@@ -182,6 +182,11 @@ def test_block_network_leaves_replay_alone(suite: Suite) -> None:
         ({"llm_vcr_store": "rediss"}, [], ["llm_vcr_store", "host"]),
         ({}, ["--llm-vcr-record-mode=twice"], ["--llm-vcr-record-mode", "twice", "new_episodes"]),
         ({}, ["-p", "no:recording"], ["pytest-recording"]),
+        ({"llm_vcr_store": "ftp://host/x"}, [], ["llm_vcr_store", "ftp://host/x", "a store: file, file:DIR"]),
+        ({"llm_vcr_store": "file:nowhere"}, ["--record-mode=none"], ["llm_vcr_store = 'file:nowhere'", "record first"]),
+        ({"llm_vcr_store": "file:nowhere", "llm_vcr_record_mode": "none"}, [], ["llm_vcr_store = 'file:nowhere'", "record first"]),
+        ({"llm_vcr_credential_hosts": "https://sts.example"}, [], ["llm_vcr_credential_hosts", "host names without scheme"]),
+        ({"llm_vcr_canary": "maybe"}, [], ["llm_vcr_canary", "fail, warn, off"]),
     ],
 )
 def test_a_setting_that_cannot_be_is_a_usage_error(
@@ -227,6 +232,26 @@ def test_a_bad_marker_is_a_usage_error_that_names_the_test(suite: Suite, marker:
     assert run.live == 0
     assert "test_it.py::test_one" in run.text
     assert expected in run.text
+
+
+def test_a_folder_without_recordings_is_a_warning_where_only_ci_has_asked_for_replay(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "1")
+    suite.ini(llm_vcr_store="file:nowhere")
+    suite.write(source="def test_one(): pass")
+    run = suite.run().passed(1)
+    assert run.code == 0
+    assert "warning: llm_vcr_store = file:nowhere is no folder: there is nothing to replay" in run.text
+
+
+def test_a_store_that_needs_what_is_not_installed_says_what_to_install(suite: Suite) -> None:
+    suite.ini(llm_vcr_store="redis://localhost:1/0")
+    suite.conftest("import sys; sys.modules['redis'] = None")
+    suite.write(source=ONE)
+    run = suite.run(subprocess=True)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert run.live == 0
+    assert "pip install 'llm-vcr-rs[redis]'" in run.text
+    assert "Traceback" not in run.text
 
 
 @pytest.mark.parametrize("rival", ["pytest-vcr", "cassetter", "pytest-llm-vcr"])
