@@ -38,7 +38,8 @@ def collect(root: Path, arguments: Sequence[str] = ()) -> list[Owner]:
         done = subprocess.run(  # noqa: S603 - our own interpreter, and arguments that no shell sees
             [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "llm_vcr.cli.owners", "-p", "no:cacheprovider", *arguments],
             cwd=root,
-            env={**os.environ, _TOLD: str(told)},
+            # The report of the last run stays: this is none.
+            env={**os.environ, _TOLD: str(told), "LLM_VCR_REPORT": "off"},
             capture_output=True,
             text=True,
             encoding="utf-8",

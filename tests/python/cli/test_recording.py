@@ -87,13 +87,13 @@ def test_refresh_of_a_test_that_fails_keeps_the_old_recording(suite: Place) -> N
 
 @everywhere
 def test_refresh_that_is_killed_leaves_every_cassette_old_or_new(suite: Place, provider: FakeProvider) -> None:
-    names = [f"test_{number}" for number in range(40)]
+    names = [f"test_{number}" for number in range(14)]
     many = "\n".join(f"def {name}(): ask('{name}')" for name in names)
     (suite.root / "tests" / "test_chat.py").write_text(SUITE.partition("def test_one")[0].replace("URL", provider.url) + many)
     suite.json("record", "test_")
     before = {name: answers(suite, name) for name in names}
     process = suite.start("refresh", "test_")
-    wait(lambda: provider.count >= len(names) + 5, process)
+    wait(lambda: provider.count >= len(names) + 3, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) in (1, 2, 130, -signal.SIGINT)
     kinds = {"old": 0, "new": 0}
@@ -155,7 +155,7 @@ def test_prune_refuses_where_the_last_run_cannot_tell(suite: Place) -> None:
 def test_prune_refuses_a_run_over_another_store(suite: Place, server: RedisServer) -> None:
     suite.json("record", "test_")
     assert suite.pytest().returncode == 0
-    result = suite.run("prune", "--store", server.url)
+    result = Place(suite.root, server.url, suite.store).run("prune")
     assert result.exit_code == 2
     assert "used the store file" in result.output
 
