@@ -30,7 +30,7 @@ _REASONS = 3
 _STATES = ("not recorded", "played before")
 """Causes that say how a call is, rather than in what it differs."""
 
-_REASON = 70
+_REASON = 200
 """So many characters of why a test's calls were not answered."""
 
 
