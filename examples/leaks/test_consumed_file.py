@@ -1,21 +1,17 @@
-"""A file of the module, which the first test reads to its end: alone, or in another worker, the second one sends another body."""
+"""A file of the module: alone the test sends all of it, and nothing after another one has read it to its end."""
 
 import io
 
+import requests
 from conftest import URL
-from httpx import Client
 
 NOTES = io.BytesIO(b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Read my notes."}]}')
 
 
-def send():
-    with Client(verify=False) as client:
-        return client.post(f"{URL}/chat/completions", content=NOTES.read(), headers={"authorization": "Bearer k"}).status_code
-
-
 def test_first():
-    assert send() == 200
+    assert b"notes" in NOTES.read()
 
 
 def test_leak():
-    assert send() == 400
+    headers = {"authorization": "Bearer k", "content-type": "application/json"}
+    assert requests.post(f"{URL}/chat/completions", data=NOTES, headers=headers, timeout=10).status_code == 200

@@ -1,4 +1,6 @@
-"""A fixture of the session that asks: it is set up before the cassette of any test."""
+"""A fixture of the session that asks something else in each run: it has a cassette of its own, which does not have the answer."""
+
+import secrets
 
 import pytest
 from conftest import ask, new_client
@@ -7,7 +9,7 @@ from conftest import ask, new_client
 @pytest.fixture(scope="session")
 def glossary():
     with new_client() as client:
-        return ask(client, "A glossary, please.")
+        return ask(client, f"A glossary for {secrets.token_urlsafe(12)}, please.")
 
 
 def test_leak(glossary):

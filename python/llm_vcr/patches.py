@@ -65,7 +65,7 @@ def applied(cassette: Any, below: object) -> Iterator[None]:
             log.debug("Exiting context for cassette at %s.", cassette._path)
     finally:
         with _lock:
-            ready.swaps.put_back()
+            ready.swaps.put_back(theirs_stays=cassette.policy.patches_stay)
             _keep(ready)
 
 

@@ -71,6 +71,8 @@ class Policy:
     """Called with the arguments of each cassette before it is opened and anything is patched."""
     spending: Spending | None = None
     """Asked before each call goes live."""
+    patches_stay: bool = False
+    """What others patch while the cassette is open stays when it is left: it is a fixture's cassette, and the fixture does that for tests."""
     answer_refusals: bool = False
     """A provider's client is given an answer that says why its call was refused, so that it does not retry. (vcrpy raises an exception,
     of which SDKs make a "Connection error" after three tries.)"""

@@ -52,9 +52,24 @@ class Swaps:
             _put_back(self._swaps[:done])
             raise
 
-    def put_back(self) -> None:
-        """Put all back as it was, whatever stands there now."""
-        _put_back(self._swaps)
+    def put_back(self, *, theirs_stays: bool = False) -> None:
+        """Put all back as it was, whatever stands there now; or except where somebody else has put something of theirs meanwhile."""
+        if not theirs_stays:
+            _put_back(self._swaps)
+            return
+        for one in reversed(self._swaps):
+            now, _ = _found(one.owner, one.name)
+            if now is one.replacement:
+                _put_back((one,))
+            elif (lent := _lent.get(id(now))) is not None:
+                # They have put back what they had found, and that was ours.
+                _put_back((lent,))
+            else:
+                _lent[id(one.replacement)] = one
+
+
+_lent: dict[int, _Swap] = {}
+"""What somebody has taken for the original, and may put back one day, by the identity of the replacement."""
 
 
 def _found(owner: Any, name: str) -> tuple[Any, bool]:

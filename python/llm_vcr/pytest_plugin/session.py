@@ -313,6 +313,7 @@ class Session:
             Persister(self._store, settings=self._settings, root=self._config.rootpath, on_lost=self._outage.note),
             forced={"record_mode": mode},
             providers_only=True,
+            patches_stay=True,
             fresh_start=fresh_start and first,
             on_open=opened,
             before_open=self._guard.send_canary,

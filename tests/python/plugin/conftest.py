@@ -19,11 +19,15 @@ from typing import Any
 
 import httpx
 import httpx2
-import llm_vcr.vcrpy_hooks  # noqa: F401 - loaded once here, and not again in each inner run
+import llm_vcr.vcrpy_hooks
 import pytest
+import vcr.stubs.aiohttp_stubs
 from llm_vcr.config import PLACEHOLDER_KEY, PROVIDER_KEYS, SUPPLIED_KEYS
 
 from tests.fake_provider import FakeProvider
+
+# Loaded once here, and not again in each inner run: a second copy of a module has nothing mended.
+_LOADED = (llm_vcr.vcrpy_hooks, vcr.stubs.aiohttp_stubs)
 
 CALLS = '''
 """How the inner suites speak with the stand-in."""

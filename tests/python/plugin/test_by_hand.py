@@ -67,5 +67,5 @@ def test_both_record_once_keep_no_failing_tests_answers_and_fail_on_a_leak(
     monkeypatch.setenv("RUN", "2")
     run = suite.run().passed(3)
     assert (run.live, run.code) == (1, 0)
-    suite.write("test_leak.py", source="@pytest.fixture(autouse=True, scope='module')\ndef early(): ask('four')\n\ndef test_leaks(): pass")
-    assert suite.run().passed(4).code == (1 if way is three_lines else 0), "by hand, a fixture of a module runs while a test is marked"
+    suite.write("test_leak.py", source="ask('four')\n\ndef test_leaks(): pass")
+    assert suite.run().passed(4).code == 1

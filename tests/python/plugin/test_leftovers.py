@@ -90,6 +90,8 @@ def test_it_is_named_with_the_test_that_left_it(suite: Suite, place: str) -> Non
 def test_who_cleans_up_is_not_named(suite: Suite) -> None:
     suite.conftest(
         """
+        import socket
+
         import httpx
         import pytest
 
@@ -115,7 +117,7 @@ def test_who_cleans_up_is_not_named(suite: Suite) -> None:
 
         @pytest.fixture(scope="class")
         def forgetful():
-            httpx.AsyncHTTPTransport.handle_async_request, before = fake, httpx.AsyncHTTPTransport.handle_async_request
+            socket.gethostbyname, before = fake, socket.gethostbyname
             pytest.before = before
     """
     )
@@ -143,6 +145,8 @@ def test_who_cleans_up_is_not_named(suite: Suite) -> None:
     suite.write(
         "test_wide.py",
         """
+        import socket
+
         @pytest.mark.llm_vcr(off="fake")
         @pytest.mark.usefixtures("of_the_module")
         class TestWide:
@@ -161,7 +165,7 @@ def test_who_cleans_up_is_not_named(suite: Suite) -> None:
 
         @pytest.mark.llm_vcr(off="on purpose")
         def test_z_puts_back():
-            httpx.AsyncHTTPTransport.handle_async_request = pytest.before
+            socket.gethostbyname = pytest.before
     """,
     )
     run = suite.run().passed(9)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import httpx
 import pytest
 from llm_vcr.cli.owners import collect, mentioned
 
@@ -67,6 +68,32 @@ def of_{scope}(request):
     # A test that only uses what a fixture made has made no call.
     assert set(run.words().values()) == {"HIT", "NOOP"}
     assert "16 tests and 8 fixtures: " in run.text
+
+
+def test_what_a_fixture_patches_stays_until_it_puts_it_back(suite: Suite) -> None:
+    # Its cassette patches the same transport, and is left between the two.
+    suite.write(
+        source="""
+        @pytest.fixture(scope="module")
+        def faked():
+            def fake(transport, request):
+                return httpx.Response(200, json={"choices": [{"message": {"content": "fake"}}]})
+
+            before, httpx.HTTPTransport.handle_request = httpx.HTTPTransport.handle_request, fake
+            yield fake
+            httpx.HTTPTransport.handle_request = before
+
+        @pytest.mark.llm_vcr(off="a fake")
+        def test_one(faked):
+            assert ask("one") == "fake"
+
+        def test_two(faked):
+            pass
+    """
+    )
+    real = httpx.HTTPTransport.handle_request
+    assert suite.run().passed(2).live == 0
+    assert httpx.HTTPTransport.handle_request is real
 
 
 def test_calls_of_a_fixture_are_in_the_summary(suite: Suite) -> None:
