@@ -72,7 +72,7 @@ class Policy:
     spending: Spending | None = None
     """Asked before each call goes live."""
     patches_stay: bool = False
-    """What others patch while the cassette is open stays when it is left: it is a fixture's cassette, and the fixture does that for tests."""
+    """What others patch while the cassette is open stays when it is left: it is a fixture's, which does that for the tests."""
     answer_refusals: bool = False
     """A provider's client is given an answer that says why its call was refused, so that it does not retry. (vcrpy raises an exception,
     of which SDKs make a "Connection error" after three tries.)"""
