@@ -106,11 +106,12 @@ class Suite:
         lines = [f"{name} = {value}" for name, value in self.settings.items() if value]
         (self.path / "pytest.ini").write_text("\n".join(["[pytest]", *lines, ""]), "utf-8")
 
-    def run(self, *arguments: str, subprocess: bool = False) -> Run:
+    def run(self, *arguments: str, subprocess: bool = False, cache: bool = False) -> Run:
+        """Run it; ``cache`` keeps pytest's own, for ``--lf``."""
         before = self.provider.count
         xml = self.path / "junit.xml"
         xml.unlink(missing_ok=True)
-        everything = ("-p", "no:cacheprovider", f"--junitxml={xml}", *arguments)
+        everything = (*(() if cache else ("-p", "no:cacheprovider")), f"--junitxml={xml}", *arguments)
         if subprocess:
             result = self.pytester.runpytest_subprocess(*everything, timeout=120)
         else:

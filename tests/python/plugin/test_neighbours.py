@@ -1,0 +1,137 @@
+"""Beside other plugins and under pytest's own options, in one process and with workers: what is recorded replays, and is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.python.plugin.conftest import Run, Suite
+
+
+@pytest.fixture(params=[[], ["-n", "2"]], ids=["serial", "workers"])
+def workers(request: pytest.FixtureRequest) -> list[str]:
+    chosen: list[str] = request.param
+    return chosen
+
+
+def run(suite: Suite, *arguments: str) -> Run:
+    """A run in a fresh interpreter and with pytest's cache, as users have it."""
+    return suite.run(*arguments, subprocess=True, cache=True)
+
+
+ALL_KINDS = r"""
+    import asyncio
+    import anyio.to_thread
+
+    @pytest.fixture
+    def anyio_backend():
+        return "asyncio"
+
+    @pytest.fixture
+    async def shouted(anyio_backend):
+        return (await asyncio.to_thread(ask, "in an async fixture")).upper()
+
+    @pytest.mark.anyio
+    async def test_anyio(shouted):
+        assert shouted.isupper()
+        assert await anyio.to_thread.run_sync(ask, "anyio")
+
+    @pytest.mark.asyncio
+    async def test_asyncio():
+        async with httpx.AsyncClient(headers=KEY, verify=False) as client:
+            answers = await asyncio.gather(*(client.post(URL, json=body(f"number {number}")) for number in range(4)))
+        assert len({one.text for one in answers}) == 4
+
+    @pytest.fixture(scope="class")
+    def shared():
+        return ask("for the class")
+
+    class TestOfAClass:
+        def test_first(self, shared):
+            assert ask("first") != shared
+
+        def test_second(self, shared):
+            assert ask("second") != shared
+
+    @pytest.mark.parametrize("value", ["a/b", "a:b", "a-b", "../up", "C:\\here", "späße 🎉", "[*]?", "x" * 300])
+    def test_odd(value):
+        assert ask(value)
+"""
+
+
+def test_every_kind_of_test_replays(suite: Suite, workers: list[str]) -> None:
+    suite.ini(asyncio_mode="strict")
+    suite.write(source=ALL_KINDS)
+    first = run(suite, *workers).passed(12)
+    # Two of anyio, four of asyncio, eight odd ones, two of the class, and its fixture once, or once a worker.
+    assert first.live in ((17,) if not workers else (17, 18))
+    again = run(suite, "--llm-vcr-max-live-calls=0", *workers).passed(12)
+    assert (again.live, again.code) == (0, 0)
+    assert set(again.words().values()) == {"HIT"}
+    assert len({one for one in suite.cassettes() if "test_odd" in one}) == 8
+
+
+def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, workers: list[str]) -> None:
+    suite.write(
+        source="""
+        from pathlib import Path
+
+        def test_flaky():
+            tries = Path(__file__).with_name("tries")
+            tries.write_text((tries.read_text() if tries.exists() else "") + "x")
+            ask(f"attempt {len(tries.read_text())}")
+            assert len(tries.read_text()) > 2
+    """
+    )
+    first = run(suite, "--reruns", "3", *workers)
+    first.result.assert_outcomes(passed=1)
+    assert first.live == 3
+    told = first.verdicts["test_flaky"]
+    assert (told["verdict"], told["live"], told["earlier_live"]) == ("MISS:RECORDED", 1, 2)
+    [cassette] = suite.cassettes()
+    text = (suite.path / cassette).read_text("utf-8")
+    assert ("attempt 3" in text, "attempt 1" in text, "attempt 2" in text) == (True, False, False)
+
+
+def test_last_failed_runs_and_tells_of_the_failed_one_alone(suite: Suite, workers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.write(source="def test_one():\n    ask('one')\n\ndef test_two():\n    ask('two')\n    assert 'BROKEN' not in os.environ\n")
+    assert run(suite, *workers).passed(2).live == 2
+    monkeypatch.setenv("BROKEN", "1")
+    assert run(suite, *workers).passed(1, failed=1).live == 0
+    monkeypatch.delenv("BROKEN")
+    last = run(suite, "--lf", *workers).passed(1)
+    assert last.words() == {"test_two": "HIT"}
+    summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    assert (summary["complete"], summary["orphans"], summary["unused"]) == (False, [], {})
+
+
+def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite) -> None:
+    suite.write(
+        source="""
+        def test_one():
+            ask("one")
+
+        def test_two():
+            ask("two")
+            assert 0
+
+        def test_three():
+            ask("three")
+    """
+    )
+    stopped = run(suite, "-x").passed(1, failed=1)
+    assert stopped.live == 2
+    assert stopped.words() == {"test_one": "MISS:RECORDED", "test_two": "MISS:NOT_PERSISTED"}
+    summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    assert summary["complete"] is False
+    assert [one.rpartition("/")[2] for one in suite.cassettes()] == ["test_one.yaml"]
+
+
+def test_without_the_plugin_nothing_of_ours_happens(suite: Suite, workers: list[str]) -> None:
+    suite.ini(filterwarnings=None)
+    suite.write(source="def test_one():\n    ask('one')\n")
+    plain = run(suite, "-p", "no:llm_vcr", *workers).passed(1)
+    assert plain.live == 1
+    assert (plain.verdicts, suite.cassettes(), (suite.path / "llm-vcr-report").exists()) == ({}, [], False)
+    assert " llm_vcr " not in plain.text
