@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_vcr.amounts import dollars
 from llm_vcr.config import Settings
 from llm_vcr.pytest_plugin.budget import USD, Budget
-from llm_vcr.pytest_plugin.overview import dollars
 from llm_vcr.pytest_plugin.summary import Summary
 from llm_vcr.pytest_plugin.verdict import Verdict
 

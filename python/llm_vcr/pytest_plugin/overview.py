@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llm_vcr.amounts import dollars, many, size
 from llm_vcr.pytest_plugin.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def show(
 
 def _counts(terminal: pytest.TerminalReporter, data: Mapping[str, Any], tests: int, fixtures: int) -> None:
     kinds = Counter(data["verdicts"])
-    shared = f" and {_many(fixtures, 'fixture')}" if fixtures else ""
-    terminal.write_line(f"{_many(tests, 'test')}{shared}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    shared = f" and {many(fixtures, 'fixture')}" if fixtures else ""
+    terminal.write_line(f"{many(tests, 'test')}{shared}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     calls = data["calls"]
     told = [f"{calls['live']} live", f"{calls['replayed']} replayed"]
     told += [f"{calls[word]} {word}" for word in ("recorded", "repeated", "masked", "leaked", "refused") if calls[word]]
@@ -70,15 +71,8 @@ def _money(terminal: pytest.TerminalReporter, data: Mapping[str, Any]) -> None:
     text = f"dollars: {dollars(money['spent'])} spent, {dollars(money['avoided'])} avoided"
     if money["unknown_calls"]:
         models = _some([repr(one) for one in money["unknown_models"]], 3)
-        text += f", {_many(money['unknown_calls'], 'call')} of unknown price" + (f" ({models})" if models else "")
+        text += f", {many(money['unknown_calls'], 'call')} of unknown price" + (f" ({models})" if models else "")
     terminal.write_line(text)
-
-
-def dollars(amount: float) -> str:
-    """Dollars, as exact as people want them."""
-    if 0 < amount < 0.0001:
-        return "less than $0.0001"
-    return "$0" if amount == 0 else f"${amount:.4f}" if amount < 0.1 else f"${amount:,.2f}"
 
 
 def _tests(terminal: pytest.TerminalReporter, verdicts: Mapping[str, Verdict], *, verbose: bool) -> None:
@@ -106,10 +100,10 @@ def _causes(terminal: pytest.TerminalReporter, causes: Sequence[Mapping[str, Any
         verb = "misses" if len(tests) == 1 else "miss"
         place = f" at `{group['path']}`" if group["path"] else ""
         because = f"a call is {group['cause']}" if group["cause"] in _STATES else f"of {group['cause']}"
-        terminal.write_line(f"{_many(len(tests), 'test')} {verb} because {because}{place}: {group['fix']} (such as {tests[0]})")
+        terminal.write_line(f"{many(len(tests), 'test')} {verb} because {because}{place}: {group['fix']} (such as {tests[0]})")
     if len(causes) > _LINES:
         others = len({test for group in causes[_LINES:] for test in group["tests"]})
-        terminal.write_line(f"  … and {_many(len(causes) - _LINES, 'more cause', 'more causes')} in {_many(others, 'test')}")
+        terminal.write_line(f"  … and {many(len(causes) - _LINES, 'more cause', 'more causes')} in {many(others, 'test')}")
 
 
 def _asides(data: Mapping[str, Any]) -> Iterator[str]:
@@ -118,27 +112,27 @@ def _asides(data: Mapping[str, Any]) -> Iterator[str]:
         told = [one["what"] + (f" at `{one['path']}`" if one["path"] else "") + f" ({one['count']})" for one in masked]
         yield f"masked to match: {_some(told, 4)}, such as in {masked[0]['example_test']}"
     if exchanges := data["credential_exchanges"]:
-        yield f"credentials: {_many(sum(exchanges.values()), 'exchange')}, live and not recorded ({_some(sorted(exchanges), 4)})"
+        yield f"credentials: {many(sum(exchanges.values()), 'exchange')}, live and not recorded ({_some(sorted(exchanges), 4)})"
     if data["media_shrunk"]:
         yield (
-            f"media: {_many(data['media_shrunk'], 'body', 'bodies')} stored with small files in place of images, sound or video "
+            f"media: {many(data['media_shrunk'], 'body', 'bodies')} stored with small files in place of images, sound or video "
             "(llm_vcr_media = keep turns that off)"
         )
     reasons = sorted(data["disabled"].items(), key=lambda one: -len(one[1]))
     for reason, tests in reasons[:_REASONS]:
-        yield f"left alone: {_many(len(tests), 'test')}: {reason} (such as {tests[0]})"
+        yield f"left alone: {many(len(tests), 'test')}: {reason} (such as {tests[0]})"
     if len(reasons) > _REASONS:
         more = sum(len(tests) for _, tests in reasons[_REASONS:])
-        yield f"  … and {_many(more, 'test')} for {_many(len(reasons) - _REASONS, 'other reason')}"
+        yield f"  … and {many(more, 'test')} for {many(len(reasons) - _REASONS, 'other reason')}"
     if unused := data["unused"]:
         episodes = sum(map(len, unused.values()))
-        yield f"not played any more: {_many(episodes, 'episode')} in {_many(len(unused), 'cassette')} ({_some(list(unused), 2)})"
+        yield f"not played any more: {many(episodes, 'episode')} in {many(len(unused), 'cassette')} ({_some(list(unused), 2)})"
     if orphans := data["orphans"]:
-        yield f"without a test: {_many(len(orphans), 'cassette')} ({_some(orphans, 2)}); `llm-vcr prune` drops them"
+        yield f"without a test: {many(len(orphans), 'cassette')} ({_some(orphans, 2)}); `llm-vcr prune` drops them"
     capacity = (data["store"] or {}).get("capacity")
     if capacity:
         used, limit = capacity["used"], capacity["limit"]
-        yield f"store: {data['store']['url']}, {_size(used)} used" + (f" of {_size(limit)} ({used / limit:.0%})" if limit else "")
+        yield f"store: {data['store']['url']}, {size(used)} used" + (f" of {size(limit)} ({used / limit:.0%})" if limit else "")
 
 
 def _warnings(data: Mapping[str, Any]) -> Iterator[str]:
@@ -167,14 +161,3 @@ def _call(call: Mapping[str, Any]) -> str:
 def _some(words: Sequence[str], most: int) -> str:
     more = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more
-
-
-def _size(number: int) -> str:
-    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if number >= length:
-            return f"{number / length:.1f} {unit}"
-    return f"{number} B"
-
-
-def _many(number: int, one: str, more: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
