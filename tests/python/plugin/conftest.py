@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import httpx
 import httpx2
 import llm_vcr.vcrpy_hooks
@@ -26,8 +27,8 @@ from llm_vcr.config import PLACEHOLDER_KEY, PROVIDER_KEYS, SUPPLIED_KEYS
 
 from tests.fake_provider import FakeProvider
 
-# Loaded once here, and not again in each inner run: a second copy of a module has nothing mended.
-_LOADED = (llm_vcr.vcrpy_hooks, vcr.stubs.aiohttp_stubs)
+# Loaded once here, and not again in each inner run: a second copy of a module has nothing mended, and other exceptions.
+_LOADED = (httpcore2, llm_vcr.vcrpy_hooks, vcr.stubs.aiohttp_stubs)
 
 CALLS = '''
 """How the inner suites speak with the stand-in."""
