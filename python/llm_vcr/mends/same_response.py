@@ -22,7 +22,9 @@ NEEDS = (
     "vcr.stubs.httpx_stubs:_deserialize_response",
 )
 _AIOHTTP = (
+    "vcr.stubs.aiohttp_stubs:Request",
     "vcr.stubs.aiohttp_stubs:record_response",
+    "vcr.stubs.aiohttp_stubs:record_responses",
     "vcr.stubs.aiohttp_stubs:_serialize_headers",
     "vcr.stubs.aiohttp_stubs:_deserialize_headers",
     "vcr.stubs.aiohttp_stubs:MockStream",
