@@ -5,6 +5,7 @@ It answers exactly as asking every matcher of ``match_on`` about every episode w
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from vcr.matchers import _evaluate_matcher
@@ -43,11 +44,36 @@ class Index:
 
     def clear(self) -> None:
         """Forget everything; it is built again when next asked."""
-        self._traits: list[tuple[str, str | None]] = []
-        self._exact: dict[Any, list[int]] = {}
+        self._known = 0
+        self._traits: dict[int, tuple[str, str | None]] = {}
         self._places: dict[Any, list[int]] = {}
+        self._fronts: dict[Any, int] = {}
         self._long: dict[tuple[int, bytes], list[int]] = {}
-        self._masked: dict[Any, tuple[int, dict[str | None, list[int]]]] = {}
+        self._prints: dict[tuple[Any, bool], tuple[int, dict[str | None, list[int]]]] = {}
+
+    def rewind(self) -> None:
+        """Nothing is played any more."""
+        self._fronts.clear()
+
+    def in_turn(self, data: list[tuple[Any, Any]], request: Request, played: Container[int]) -> int | None:
+        """The next episode that is not in ``played``, if its request is this one byte for byte: nothing needs to be hashed to know that.
+
+        ``None`` says only that `find` must be asked: another episode may match, and so may this one.
+        """
+        if not self._by_body or self._others:
+            return None
+        self._extend(data)
+        place = self._place(request)
+        numbers = self._places.get(place, [])
+        front = self._fronts.get(place, 0)
+        while front < len(numbers) and numbers[front] in played:
+            front += 1
+        self._fronts[place] = front
+        if front == len(numbers):
+            return None
+        number = numbers[front]
+        same = self._matchers.same_bytes(request, data[number][0]) and self._agrees(self._traits_of(request), number, request, data)
+        return number if same else None
 
     def find(self, data: list[tuple[Any, Any]], request: Request, *, masked: bool) -> list[int]:
         """The numbers of the episodes that match, in recorded order."""
@@ -56,41 +82,38 @@ class Index:
         if not self._by_body:
             # Without a body there is nothing to mask.
             candidates = [] if masked else self._places.get(place, [])
-        elif masked:
-            candidates = self._masked_at(place, data).get(self._matchers.fingerprint(request, masked=True), [])
         else:
-            self._recognise(request, data)
-            candidates = self._exact.get((place, self._matchers.fingerprint(request)), [])
+            prints = self._prints_at(place, data, masked=masked)
+            if prints and not masked:
+                self._recognise(request, data)
+            candidates = prints.get(self._matchers.fingerprint(request, masked=masked), []) if prints else []
         if not candidates:
             return []
         traits = self._traits_of(request)
-        return [one for one in candidates if self._agrees(traits, self._traits[one], request, data[one][0])]
+        return [one for one in candidates if self._agrees(traits, one, request, data)]
 
     def _extend(self, data: list[tuple[Any, Any]]) -> None:
-        for number in range(len(self._traits), len(data)):
+        for number in range(self._known, len(data)):
             stored = data[number][0]
-            self._traits.append(self._traits_of(stored))
-            if getattr(stored, "unsupported", None):
-                continue
-            place = self._place(stored)
-            self._places.setdefault(place, []).append(number)
-            if self._by_body:
-                self._exact.setdefault((place, self._matchers.fingerprint(stored)), []).append(number)
-                if (form := _form(stored)) is not None:
-                    self._long.setdefault(form, []).append(number)
+            if not getattr(stored, "unsupported", None):
+                self._places.setdefault(self._place(stored), []).append(number)
+        self._known = len(data)
 
     def _recognise(self, request: Any, data: list[tuple[Any, Any]]) -> None:
         """Mostly a long body is, byte for byte, one of the stored ones, whose fingerprints are known."""
         if (form := _form(request)) is not None:
             any(self._matchers.share(request, data[number][0]) for number in self._long.get(form, ())[:_LIKE])
 
-    def _masked_at(self, place: Any, data: list[tuple[Any, Any]]) -> dict[str | None, list[int]]:
-        """The episodes of one place by masked fingerprint: only places where an exact match was missing pay for it."""
+    def _prints_at(self, place: Any, data: list[tuple[Any, Any]], *, masked: bool) -> dict[str | None, list[int]]:
+        """The episodes of one place by fingerprint: only places where the next one in turn was not the right one pay for it."""
         numbers = self._places.get(place, [])
-        known, prints = self._masked.get(place, (0, {}))
+        known, prints = self._prints.get((place, masked), (0, {}))
         for number in numbers[known:]:
-            prints.setdefault(self._matchers.fingerprint(data[number][0], masked=True), []).append(number)
-        self._masked[place] = (len(numbers), prints)
+            stored = data[number][0]
+            prints.setdefault(self._matchers.fingerprint(stored, masked=masked), []).append(number)
+            if not masked and (form := _form(stored)) is not None:
+                self._long.setdefault(form, []).append(number)
+        self._prints[place, masked] = (len(numbers), prints)
         return prints
 
     def _place(self, request: Any) -> Any:
@@ -107,8 +130,12 @@ class Index:
             self._matchers.role(request) if self._by_key else None,
         )
 
-    def _agrees(self, mine: tuple[str, str | None], theirs: tuple[str, str | None], request: Request, stored: Any) -> bool:
+    def _agrees(self, mine: tuple[str, str | None], number: int, request: Request, data: list[tuple[Any, Any]]) -> bool:
         """What cannot be looked up: wildcards, and matchers of the user's."""
+        stored = data[number][0]
+        theirs = self._traits.get(number)
+        if theirs is None:
+            theirs = self._traits[number] = self._traits_of(stored)
         if mine[0] and theirs[0] and mine[0] != theirs[0]:
             return False
         if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):

@@ -40,6 +40,9 @@ FIELDS = {
 
 _CREDENTIALS = frozenset({*_core.CREDENTIAL_HEADERS, *(name.encode() for name in _core.CREDENTIAL_HEADERS)})
 
+_BOUNDARIES = 4096
+"""So many bytes the boundaries of a body may differ in length; else it is hashed."""
+
 _Prints = tuple[_core.Rules, bytes, str | None, dict[bool, str]]
 """Fingerprints of a request, masked and not, under certain rules, of a certain body and type."""
 
@@ -87,6 +90,13 @@ class Matchers:
         if masked not in cached[3]:
             cached[3][masked] = self.rules.fingerprint(data, content_type, mask_volatile=masked)
         return cached[3][masked]
+
+    def same_bytes(self, request: Any, stored: Any) -> bool:
+        """Whether a body is the stored one byte for byte, but for a boundary; if so its fingerprints are the same, whatever they are."""
+        mine, theirs = _body_of(request), _body_of(stored)
+        if mine is None or theirs is None:
+            return False
+        return mine == theirs or _same_parts(*mine, *theirs)
 
     def share(self, request: Any, known: Any) -> bool:
         """Let a request have the fingerprints of ``known``, if that has the very same body: comparing takes a tenth of hashing."""
@@ -233,6 +243,17 @@ def _body_of(request: Any) -> tuple[bytes, str | None] | None:
             return None
         _remember(request, "_llm_vcr_read", cached)
     return cached[1].data, content_type or cached[1].content_type or getattr(request, "content_type", None)
+
+
+def _same_parts(data: bytes, content_type: str | None, stored: bytes, stored_type: str | None) -> bool:
+    """Whether two multipart bodies are the same once the first one's boundary is the fixed one, as it is in what is stored."""
+    if not content_type or not stored_type or not content_type.startswith("multipart/") or not stored_type.startswith("multipart/"):
+        return False
+    # What was shrunk is far off; a boundary stands at the two ends and between the parts.
+    if abs(len(data) - len(stored)) > _BOUNDARIES:
+        return False
+    rewritten, fixed, _ = _core.rewrite_multipart(data, content_type)
+    return (rewritten, fixed) == (stored, stored_type)
 
 
 def _unsupported(request: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import threading
@@ -88,11 +89,18 @@ def test_the_index_finds_what_the_matchers_agree_on(stored: list[Request], asked
         episodes += [(one, None) for one in stored[len(episodes) : data.draw(st.integers(0, len(stored)))]]
         fresh = Request(request.method, request.uri, request.body, dict(request.headers.items()))
         exact, masked = (index.find(episodes, fresh, masked=one) for one in (False, True))
-        agreed = [number for number, (one, _) in enumerate(episodes) if requests_match(fresh, one, match_on)]
+        agreed = [number for number, (one, _) in enumerate(episodes) if requests_match(upper(fresh), upper(one), match_on)]
         assert exact == sorted(exact)
         assert sorted({*exact, *masked}) == agreed
         if OURS.body in match_on:
             assert exact == [number for number in agreed if printed(episodes[number][0]) == printed(fresh)]
+
+
+def upper(request: Request) -> Request:
+    """A request with its method in capitals: to us it does not count how a client writes it, and to vcrpy it does."""
+    twin = copy.copy(request)
+    twin.method = request.method.upper()
+    return twin
 
 
 def printed(request: Request) -> str:
@@ -169,18 +177,31 @@ CALLS = st.lists(
         st.sampled_from(SECRETS),
         st.sampled_from(["", UUIDS[0], UUIDS[1], LONG]),
         st.sampled_from([{}, {"authorization": "Bearer sk-another-key-of-somebody"}, {"x-api-key": "session-key"}]),
+        st.integers(0, 3),
     ),
     max_size=8,
 )
+
+
+def sent(call: Any) -> Request:
+    """A client's request: JSON in one of two orders, or a form with one of two boundaries."""
+    method, url, secret, token, headers, spelling = call
+    members = {"secret": secret, "token": token}
+    if spelling < 2:
+        body = json.dumps(dict(sorted(members.items(), reverse=spelling == 1))).encode()
+        return Request(method, url, body, {"content-type": "application/json", **headers})
+    boundary = "0123456789abcdef0123456789abcdef" if spelling == 2 else "one-of-another-client"
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in members.items()]
+    body = "".join([*parts, f"--{boundary}--\r\n"]).encode()
+    return Request(method, url, body, {"content-type": f"multipart/form-data; boundary={boundary}", **headers})
 
 
 def outcome(path: Path, calls: Any, *, repeats: bool, mode: str) -> Any:
     """What a cassette answers to calls, and what it counts."""
     answers = []
     with llm_vcr.VCR(record_mode=mode).use_cassette(path, allow_playback_repeats=repeats) as cassette:
-        for method, url, secret, token, headers in calls:
-            body = json.dumps({"secret": secret, "token": token}).encode()
-            request = Request(method, url, body, {"content-type": "application/json", **headers})
+        for call in calls:
+            request = sent(call)
             answers.append(cassette.play_response(request)["body"]["string"] if cassette.can_play_response_for(request) else None)
         cassette.dirty = False
     return answers, cassette.counts
@@ -193,15 +214,36 @@ def test_a_first_look_finds_what_a_thorough_one_does(
 ) -> None:
     path = tmp_path_factory.mktemp("cassettes") / "a.yaml"
     with llm_vcr.VCR().use_cassette(path) as cassette:
-        for number, (method, url, secret, token, headers) in enumerate(recorded):
-            body = json.dumps({"secret": secret, "token": token}).encode()
-            request = Request(method, url, body, {"content-type": "application/json", **headers})
-            cassette.append(request, {**ANSWER, "body": {"string": str(number).encode()}})
+        for number, call in enumerate(recorded):
+            cassette.append(sent(call), {**ANSWER, "body": {"string": str(number).encode()}})
     assert not path.exists() or b"hunter2" not in path.read_bytes()
     at_first_sight = outcome(path, [*asked, *recorded], repeats=repeats, mode=mode)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Cassette, "_has_at_first_sight", lambda *_: False)
         assert outcome(path, [*asked, *recorded], repeats=repeats, mode=mode) == at_first_sight
+
+
+@pytest.mark.parametrize("spelling", [0, 2, 3])
+def test_a_replay_in_recorded_order_hashes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: int) -> None:
+    calls = [("POST", "https://h/v1", "", token, {}, spelling) for token in ("", *UUIDS, LONG)]
+    with llm_vcr.VCR().use_cassette(tmp_path / "a.yaml") as cassette:
+        for number, call in enumerate(calls):
+            cassette.append(sent(call), {**ANSWER, "body": {"string": str(number).encode()}})
+    hashed = []
+    fingerprint = Matchers.fingerprint
+    monkeypatch.setattr(Matchers, "fingerprint", lambda *given, **more: hashed.append(given) or fingerprint(*given, **more))
+    with llm_vcr.VCR(record_mode="none").use_cassette(tmp_path / "a.yaml") as cassette:
+
+        def played(call: Any) -> bytes:
+            request = sent(call)
+            assert cassette.can_play_response_for(request)
+            body: bytes = cassette.play_response(request)["body"]["string"]
+            return body
+
+        assert [played(call) for call in calls] == [b"0", b"1", b"2", b"3"]
+        assert not hashed
+        assert played(calls[2]) == b"2", "again, and not in turn"
+        assert hashed
 
 
 # --- threads
