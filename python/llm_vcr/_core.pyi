@@ -1,5 +1,6 @@
 """The Rust core. Bytes in, bytes out: what is to be done to a body is done in one call."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
@@ -118,6 +119,9 @@ def read_yaml(data: bytes, resolve: Callable[[str], Any]) -> Any:
 
     ``resolve`` is asked about plain scalars that may be numbers or dates.
     """
+
+def read_yaml_file(path: str | os.PathLike[str], resolve: Callable[[str], Any]) -> Any:
+    """As `read_yaml`, of a file; ``None`` too where the file cannot be read: who opens it next is told why."""
 
 def write_yaml(tree: dict[str, Any]) -> bytes | None:
     """The text of a cassette file, its bodies as text where they are UTF-8; ``None`` for a tree that holds more than cassettes do."""

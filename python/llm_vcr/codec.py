@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -181,10 +181,20 @@ def read(data: bytes, path: str, serializer: Serializer | None = None) -> Casset
     return decode(text, path, serializer)
 
 
+def read_file(path: str) -> CassetteRecord | None:
+    """The cassette in the file at ``path``, or ``None`` where it cannot be read or is unusual: `read` then knows more, or says why."""
+    return _usual(lambda: _core.read_yaml_file(path, _resolve))
+
+
 def _read_plain(data: bytes) -> CassetteRecord | None:
-    """The cassette in ``data``, or ``None`` where anything about it is unusual: `decode` knows what to make of it, or what to say."""
+    """As `read_file`, of what stands in a file."""
+    return _usual(lambda: _core.read_yaml(data, _resolve))
+
+
+def _usual(load: Callable[[], Any]) -> CassetteRecord | None:
+    """The cassette in what ``load`` gives, or ``None`` where anything is unusual: `decode` knows what to make of it, or what to say."""
     try:
-        tree = _core.read_yaml(data, _resolve)
+        tree = load()
     except (yaml.YAMLError, ValueError):  # a date that cannot be
         return None
     if not isinstance(tree, dict) or not isinstance(tree.get("interactions"), list):

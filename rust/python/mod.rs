@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _core {
     use std::borrow::Cow;
+    use std::path::PathBuf;
 
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyDict};
@@ -216,6 +217,11 @@ mod _core {
             Some(events) => super::yaml::build(data.py(), events, resolve),
             None => Ok(None),
         }
+    }
+
+    #[pyfunction]
+    fn read_yaml_file<'py>(path: PathBuf, resolve: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        super::yaml::from_file(resolve, &path)
     }
 
     #[pyfunction]

@@ -1,13 +1,41 @@
 //! The events of a cassette file as Python objects, each built once and as what vcrpy makes of it.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::vec::IntoIter;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
-use crate::cassette::yaml::{Event, write};
+use crate::cassette::yaml::{Event, read, write};
+
+/// So much of a buffer is kept from one file to the next.
+const KEPT: usize = 16 << 20;
+
+thread_local! {
+    /// New memory for each file of megabytes would come from the kernel page by page, which takes longer than reading it.
+    static FILE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The document in a file, or `None` where it cannot be read, or holds anything that [`read`] does not know.
+pub(super) fn from_file<'py>(resolve: &Bound<'py, PyAny>, path: &Path) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = resolve.py();
+    let mut data = FILE.take();
+    data.clear();
+    let events = py.detach(|| {
+        File::open(path).and_then(|mut file| file.read_to_end(&mut data)).ok()?;
+        read(&data)
+    });
+    let document = events.map_or(Ok(None), |events| build(py, events, resolve));
+    if data.capacity() <= KEPT {
+        FILE.set(data);
+    }
+    document
+}
 
 /// Where in a cassette a node stands: bodies are bytes, everything else is what the YAML says.
 #[derive(Clone, Copy, PartialEq)]

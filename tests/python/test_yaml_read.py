@@ -250,9 +250,12 @@ def cassette_text(**request):
 
 @DEPTH
 @given(cassettes)
-def test_both_ways_give_the_same_record(cassette):
+def test_both_ways_give_the_same_record(tmp_path_factory, cassette):
     text = yamlserializer.serialize(cassette)
     assert codec._read_plain(text.encode()) is not None
+    path = tmp_path_factory.getbasetemp() / "c.yaml"
+    path.write_bytes(text.encode())
+    assert codec.read_file(str(path)) == codec._read_plain(text.encode())
     assert codec.read(text.encode(), "c.yaml") == codec.decode(text, "c.yaml")
 
 
@@ -278,6 +281,25 @@ def test_unusual_requests_go_the_long_way(unusual):
         Dumper=yamlserializer._CassetteDumper,
     )
     assert codec._read_plain(text.encode()) is None
+
+
+def test_a_file_that_cannot_be_read_or_is_unusual_is_left_to_whoever_opens_it_next(tmp_path):
+    (tmp_path / "unusual.yaml").write_text("{version: 1, interactions: []}\n")
+    (tmp_path / "cut.yaml").write_bytes(cassette_text().encode()[:-1])
+    for name in ("none.yaml", "unusual.yaml", "cut.yaml", "."):
+        assert codec.read_file(str(tmp_path / name)) is None
+
+
+@pytest.mark.parametrize("odd", ["\x07", "\x7f", "\u2028", "\ufeff", "\ufffe", "é", " ", "-"])
+@pytest.mark.parametrize("at", [0, 1, 63, 64, 16_383, 16_384, 40_000])
+def test_a_long_run_of_base64_hides_nothing(odd, at):
+    """The files are looked at in blocks, and those that are base64 from end to end not any closer."""
+    run = "QUJD" * 12_000
+    text = cassette_text(body="BODY").replace("BODY", f"'{run[:at]}{odd}{run[at:]}'")
+    printable = all(one.isprintable() for one in odd) or odd == " "
+    assert (codec._read_plain(text.encode()) is not None) is printable
+    if printable:
+        assert codec.read(text.encode(), "c.yaml") == codec.decode(text, "c.yaml")
 
 
 def test_an_impossible_date_is_named_with_its_file():

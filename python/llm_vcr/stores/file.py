@@ -60,14 +60,15 @@ class FileStore:
         """See `Store.load`."""
         path = self.found(cassette_id)
         signature = _signature(path)
-        try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            self._seen[cassette_id] = (signature, None)
-            return None
-        except OSError as error:
-            raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
-        record = codec.read(data, str(path), self._serializer)
+        record = codec.read_file(str(path)) if self._serializer is None and signature is not None else None
+        if record is None:
+            try:
+                record = codec.read(path.read_bytes(), str(path), self._serializer)
+            except (FileNotFoundError, NotADirectoryError):
+                self._seen[cassette_id] = (signature, None)
+                return None
+            except OSError as error:
+                raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
         self._seen[cassette_id] = (signature, record)
         return record
 

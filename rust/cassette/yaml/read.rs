@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use base64_simd::STANDARD_NO_PAD;
 use memchr::{memchr, memchr_iter};
 
 use super::{Base64, block, plain, quoted};
@@ -424,15 +425,28 @@ fn is_anchor_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
+/// So much of a file is asked at once whether it is base64.
+const BLOCK: usize = 16 << 10;
+
 /// Whether every character is one that libyaml takes as it is: printable, and no line break but `\n`.
-#[allow(clippy::needless_bitwise_bool, reason = "branches keep the compiler from making vectors of the loop")]
 pub(super) fn is_printable(bytes: &[u8]) -> bool {
-    bytes.chunks(256).enumerate().all(|(number, chunk)| {
+    // Files of megabytes are mostly base64 on one line, which base64-simd recognises four times as fast.
+    bytes.chunks(BLOCK).enumerate().all(|(number, block)| {
+        (block.len() == BLOCK && !block[..64].contains(&b' ') && STANDARD_NO_PAD.check(block).is_ok())
+            || is_block_printable(bytes, number * BLOCK, block)
+    })
+}
+
+/// The same of the part of `bytes` that starts at `start`.
+#[allow(clippy::needless_bitwise_bool, reason = "branches keep the compiler from making vectors of the loop")]
+fn is_block_printable(bytes: &[u8], start: usize, block: &[u8]) -> bool {
+    block.chunks(256).enumerate().all(|(number, chunk)| {
         // Without a branch a byte, so that the compiler makes vectors of it; what is looked at closely is rare.
         let odd = chunk.iter().fold(false, |odd, &byte| {
             odd | ((byte < b' ') & (byte != b'\n')) | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2) | (byte == 0xef)
         });
-        !odd || (number * 256..number * 256 + chunk.len()).all(|at| is_printable_at(bytes, at))
+        let at = start + number * 256;
+        !odd || (at..at + chunk.len()).all(|at| is_printable_at(bytes, at))
     })
 }
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,12 @@ import pytest
 from click.testing import CliRunner, Result
 from llm_vcr.cli import main
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
+
+
+def _interruptible() -> None:
+    """Let Ctrl-C reach a process: one started in the background of a script ignores it, and all that it starts do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 HELLO = "tests/cassettes/test_chat/test_hello.yaml"
 STREAM = "tests/cassettes/test_chat/test_stream.yaml"
@@ -94,7 +101,7 @@ class Place:
         """A command in a process of its own, to be interrupted."""
         return subprocess.Popen(
             [sys.executable, "-m", "llm_vcr.cli", *arguments, "--store", self.url], cwd=self.root, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, text=True,
+            stderr=subprocess.DEVNULL, text=True, preexec_fn=_interruptible,
         )  # fmt: skip
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
