@@ -214,24 +214,37 @@ def _usual(load: Callable[[], Any]) -> CassetteRecord | None:
 
 
 def _plain_episode(one: Any) -> Episode | None:
-    """An interaction as an episode, if it is made of exactly what vcrpy writes today."""
-    if _problem(one):
+    """An interaction as an episode, if it is made of exactly what vcrpy writes today; `_problem` knows what is wrong with any other."""
+    try:
+        request, response = one["request"], one["response"]
+        method, uri, headers, body = request["method"], request["uri"], request["headers"], request["body"]
+        status, answer = response["status"], response["body"]
+        said = None if answer is None else answer.get("string")
+        usual = (
+            (type(request), type(method), type(uri), type(headers)) == (dict, str, str, dict)
+            and (type(response), type(status), type(response["headers"])) == (dict, dict, dict)
+            and (type(body) is bytes or body is None)
+            and (answer is None or type(answer) is dict)
+            and (said is None or type(said) is bytes or type(said) is str)
+            and isinstance(status["code"], int)
+            and len(request) == len(_REQUEST)
+            and "status_code" not in response
+            and uri.isascii()
+            and "[" not in uri  # what `urlsplit` may refuse
+        )
+    except (TypeError, LookupError, AttributeError):
         return None
-    request, response = one["request"], one["response"]
-    headers, body = request["headers"], request["body"]
-    if "status_code" in response or request.keys() != _REQUEST.keys() or not (body is None or isinstance(body, bytes)):
-        return None
-    if "[" in request["uri"] or not request["uri"].isascii():  # what `urlsplit` may refuse
+    if not usual:
         return None
     plain = {}
     for name, values in headers.items():
-        if not isinstance(name, str) or not isinstance(values, list) or not values:
+        if type(name) is not str or type(values) is not list or not values:
             return None
         # As vcrpy's `HeadersDict`: the first value only.
         plain[name] = values if len(values) == 1 else values[:1]
     if len({name.lower() for name in plain}) != len(plain):
         return None
-    return Episode({"method": request["method"], "uri": request["uri"], "headers": plain, "body": body}, response)
+    return Episode({"method": method, "uri": uri, "headers": plain, "body": body}, response)
 
 
 @functools.lru_cache(maxsize=1024)

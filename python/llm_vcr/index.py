@@ -71,9 +71,10 @@ class Index:
         self._fronts[place] = front
         if front == len(numbers):
             return None
-        number = numbers[front]
-        same = self._matchers.same_bytes(request, data[number][0]) and self._agrees(self._traits_of(request), number, request, data)
-        return number if same else None
+        stored = data[numbers[front]][0]
+        # The same bytes are of the same media type.
+        same = self._matchers.same_bytes(request, stored) and (not self._by_key or self._matchers.same_key(request, stored))
+        return numbers[front] if same else None
 
     def find(self, data: list[tuple[Any, Any]], request: Request, *, masked: bool) -> list[int]:
         """The numbers of the episodes that match, in recorded order."""

@@ -11,7 +11,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from llm_vcr import _core
 from llm_vcr.config import PLACEHOLDER_KEY, PROVIDER_KEYS, Settings
@@ -37,6 +37,8 @@ FIELDS = {
     "stream": ("stream", "stream_options"),
 }
 """What the structured matcher looks at, by the names of its fields."""
+
+_ABSENT: Final = object()
 
 _CREDENTIALS = frozenset({*_core.CREDENTIAL_HEADERS, *(name.encode() for name in _core.CREDENTIAL_HEADERS)})
 
@@ -229,9 +231,11 @@ def _prints_of(keys: tuple[str, ...]) -> frozenset[str]:
 
 def _body_of(request: Any) -> tuple[bytes, str | None] | None:
     """A request's body and its type, read once; ``None`` where it is of a type nobody can read."""
-    if _unsupported(request):
+    if getattr(request, "unsupported", None):
         return None
-    body = getattr(request, "_body", None) if hasattr(request, "_body") else request.body
+    body = getattr(request, "_body", _ABSENT)
+    if body is _ABSENT:
+        body = request.body
     content_type = header(request.headers, "content-type")
     if type(body) is bytes:
         return body, content_type or getattr(request, "content_type", None)

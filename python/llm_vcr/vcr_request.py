@@ -22,6 +22,9 @@ _parsed = functools.lru_cache(maxsize=256)(urlparse)
 
 def _headers(headers: Any) -> HeadersDict:
     """Headers as vcrpy has them. Its own way looks each name of a mapping up again, which for those of httpx is a search."""
+    raw = getattr(headers, "raw", None)
+    if type(raw) is list and (made := _ascii(raw)) is not None:
+        return made
     if isinstance(headers, Mapping) and not isinstance(headers, HeadersDict):
         store = {name.lower(): (name, value) for name, value in headers.items()}
         if len(store) == len(headers) and not any(isinstance(value, list | tuple) for _, value in store.values()):
@@ -29,6 +32,19 @@ def _headers(headers: Any) -> HeadersDict:
             made._store = store
             return made
     return headers if isinstance(headers, HeadersDict) else HeadersDict(headers)
+
+
+def _ascii(raw: list[Any]) -> HeadersDict | None:
+    """Headers from the pairs that httpx keeps: its mapping decodes each of them three times. ``None`` for pairs of anything else."""
+    try:
+        store = {(key := name.decode("ascii").lower()): (key, value.decode("ascii")) for name, value in raw}
+    except (AttributeError, TypeError, ValueError):
+        return None
+    if len(store) != len(raw):
+        return None
+    made = HeadersDict()
+    made._store = store
+    return made
 
 
 class ComparableBody(bytes):
