@@ -13,8 +13,8 @@ from typing import Any
 
 from llm_vcr import _core
 from llm_vcr.config import MEDIA_MIN, Settings
-from llm_vcr.content import status_code
 from llm_vcr.encoding import decoded
+from llm_vcr.exchange.content import status_code
 from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text

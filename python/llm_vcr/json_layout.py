@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from llm_vcr import glance
+from llm_vcr.exchange import glance
 
 LAYOUT = "llm-vcr/1"
 """What stands under ``layout``, the first key of such a file."""

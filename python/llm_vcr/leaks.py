@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from llm_vcr import _core, content
-from llm_vcr.content import body
+from llm_vcr import _core
+from llm_vcr.exchange import content
+from llm_vcr.exchange.content import body
 from llm_vcr.filters import clean_values
 from llm_vcr.stores.base import CassetteRecord, Episode
 

@@ -16,12 +16,12 @@ from vcr.cassette import CassetteContextDecorator
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from llm_vcr import config, mends, patches
-from llm_vcr.cassette import Cassette
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrError
 from llm_vcr.filters import Filters
 from llm_vcr.persister import Persister
-from llm_vcr.policy import Policy
+from llm_vcr.playback.cassette import Cassette
+from llm_vcr.playback.policy import Policy
 from llm_vcr.stores import open_store
 from llm_vcr.vcr_request import AiohttpRequest, Request
 

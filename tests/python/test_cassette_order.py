@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_vcr import NotSavedWarning
-from llm_vcr.cassette import Cassette
+from llm_vcr.playback.cassette import Cassette
 from llm_vcr.vcr_request import Request
 from vcr.errors import UnhandledHTTPRequestError
 

@@ -13,7 +13,7 @@ import httpx2
 import llm_vcr
 import pytest
 import vcr as vcrpy
-from llm_vcr.cassette import Cassette
+from llm_vcr.playback.cassette import Cassette
 from vcr.persisters.filesystem import CassetteDecodeError
 from vcr.serializers import yamlserializer
 

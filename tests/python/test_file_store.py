@@ -161,7 +161,7 @@ def test_writers_in_several_threads_lose_nothing(tmp_path: Path) -> None:
     ours = llm_vcr.VCR(record_mode="new_episodes")
     path = tmp_path / "a.yaml"
     start = threading.Barrier(8)
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
 
     def write(name: int) -> None:
         arguments = {**ours.get_merged_config(path=str(path)), "policy": ours._llm_vcr_policy}

@@ -16,12 +16,12 @@ import vcr as vcrpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_vcr import _core
-from llm_vcr.cassette import Cassette
 from llm_vcr.config import Settings
 from llm_vcr.filters import Filters
-from llm_vcr.index import Index
 from llm_vcr.matchers import Matchers
-from llm_vcr.place import PARTS
+from llm_vcr.playback.cassette import Cassette
+from llm_vcr.playback.index import Index
+from llm_vcr.playback.place import PARTS
 from llm_vcr.vcr_request import Request
 from vcr import matchers as plain
 from vcr.matchers import requests_match

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from genai_prices import Usage, calc_price
-from llm_vcr import content, prices
-from llm_vcr.content import Used, used
-from llm_vcr.prices import price
+from llm_vcr.exchange import content, prices
+from llm_vcr.exchange.content import Used, used
+from llm_vcr.exchange.prices import price
 
 from tests.fake_provider import FakeProvider
 from tests.fake_provider.bedrock import frame

@@ -15,7 +15,7 @@ import llm_vcr
 import pytest
 import vcr as vcrpy
 from llm_vcr import _core
-from llm_vcr.cassette import Cassette
+from llm_vcr.playback.cassette import Cassette
 from llm_vcr.vcrpy_hooks import check_internals
 from pytest_recording._vcr import CombinedPersister
 from vcr.errors import CannotOverwriteExistingCassetteException

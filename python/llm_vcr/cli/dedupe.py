@@ -9,7 +9,7 @@ import click
 from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library, with_episodes
 from llm_vcr.cli.library import command as library_command
-from llm_vcr.content import body, status_code
+from llm_vcr.exchange.content import body, status_code
 from llm_vcr.stores.base import CassetteRecord, Episode
 
 

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import click
 
 import llm_vcr
-from llm_vcr import _core, content
+from llm_vcr import _core
 from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library, pick
 from llm_vcr.cli.library import command as library_command
-from llm_vcr.content import body, status_code
+from llm_vcr.exchange import content
+from llm_vcr.exchange.content import body, status_code
 from llm_vcr.request import header
 from llm_vcr.stores.base import CassetteRecord, Episode
 

@@ -109,7 +109,7 @@ def _clients() -> Iterator[Check]:
 
 
 def _refused(call: Callable[[], object]) -> tuple[bool, str]:
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
     from llm_vcr.vcrpy_hooks import VCR
 
     error = "no error"

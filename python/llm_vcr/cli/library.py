@@ -19,8 +19,8 @@ import click
 from llm_vcr.cli import project as projects
 from llm_vcr.cli.project import Project
 from llm_vcr.cli.screen import Screen, many, problem, shown
-from llm_vcr.content import body
 from llm_vcr.errors import CassetteFileError
+from llm_vcr.exchange.content import body
 from llm_vcr.stores import open_store
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from llm_vcr import content, prices
 from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
+from llm_vcr.exchange import content, prices
 from llm_vcr.stores.base import CassetteRecord
 
 

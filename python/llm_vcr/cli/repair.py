@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llm_vcr import _core
-from llm_vcr.content import body
+from llm_vcr.exchange.content import body
 from llm_vcr.filters import Filters
 from llm_vcr.leaks import header_kind
 from llm_vcr.matchers import KEY_HEADER

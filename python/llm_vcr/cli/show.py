@@ -14,11 +14,12 @@ from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.text import Text
 
-from llm_vcr import _core, content, prices
+from llm_vcr import _core
 from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library, fingerprints, pick
 from llm_vcr.cli.library import command as library_command
-from llm_vcr.content import body, status_code
+from llm_vcr.exchange import content, prices
+from llm_vcr.exchange.content import body, status_code
 from llm_vcr.request import header
 from llm_vcr.stores.base import CassetteRecord, Episode
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from llm_vcr import content, prices
 from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.list import describe
+from llm_vcr.exchange import content, prices
 
 
 @click.command("stats")

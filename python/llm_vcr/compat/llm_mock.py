@@ -26,8 +26,8 @@ from llm_vcr import config
 from llm_vcr.errors import CassetteFileError, ConfigError
 
 if TYPE_CHECKING:
-    from llm_vcr.cassette import Cassette
-    from llm_vcr.policy import Policy, Spending
+    from llm_vcr.playback.cassette import Cassette
+    from llm_vcr.playback.policy import Policy, Spending
 
 DEFAULT_MATCH_ON = ("model", "messages", "temperature")
 
@@ -105,7 +105,7 @@ def _policy(hash_: Callable[[Mapping[str, Any]], str]) -> Policy:
     """The policy of the run that is going on, or that of a script's own cassette."""
     from llm_vcr.compat.fixtures import Fixtures
     from llm_vcr.persister import Persister
-    from llm_vcr.policy import Policy
+    from llm_vcr.playback.policy import Policy
 
     root = _running[-1].rootpath if _running else Path.cwd()
     session = _running[-1].pluginmanager.get_plugin("llm_vcr_session") if _running else None

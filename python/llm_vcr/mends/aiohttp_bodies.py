@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, cast
 
-from llm_vcr.redirects import asking
+from llm_vcr.playback.redirects import asking
 
 CLIENTS = ("aiohttp",)
 NEEDS = (

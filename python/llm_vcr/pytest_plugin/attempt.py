@@ -14,7 +14,7 @@ from llm_vcr.pytest_plugin.verdict import Verdict, judge
 if TYPE_CHECKING:
     import pytest
 
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
     from llm_vcr.pytest_plugin.livecalls import LiveCall
 
 

@@ -55,8 +55,8 @@ class Budget:
         """Write down what a call cost, for all workers."""
         if self.dollars is None:
             return
-        from llm_vcr.content import used
-        from llm_vcr.prices import price
+        from llm_vcr.exchange.content import used
+        from llm_vcr.exchange.prices import price
 
         call = used(str(request.method), request.uri, request.headers, request._body, response)
         if call is not None:

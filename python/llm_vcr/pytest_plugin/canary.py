@@ -21,7 +21,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
-from llm_vcr.cassette import Cassette
+from llm_vcr.playback.cassette import Cassette
 from llm_vcr.vcrpy_hooks import throw_away, users_patches
 
 _DOMAIN = ".llm-vcr-canary.invalid"

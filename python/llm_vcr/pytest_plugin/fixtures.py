@@ -20,8 +20,8 @@ from llm_vcr.pytest_plugin.spending import notes
 from llm_vcr.pytest_plugin.verdict import Verdict, judge
 
 if TYPE_CHECKING:
-    from llm_vcr.cassette import Cassette
-    from llm_vcr.policy import Policy
+    from llm_vcr.playback.cassette import Cassette
+    from llm_vcr.playback.policy import Policy
     from llm_vcr.pytest_plugin.report import Report
     from llm_vcr.pytest_plugin.summary import Summary
 

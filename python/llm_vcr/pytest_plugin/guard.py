@@ -13,7 +13,7 @@ from llm_vcr.pytest_plugin.leftovers import Leftovers
 from llm_vcr.pytest_plugin.origins import Origins
 
 if TYPE_CHECKING:
-    from llm_vcr.policy import Policy
+    from llm_vcr.playback.policy import Policy
     from llm_vcr.pytest_plugin.canary import Canary
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
 
 _PREFIX = 10
 """So many digits of a fingerprint are told, as ``llm-vcr show`` has them."""
@@ -50,7 +50,7 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[st
 
 
 def _bodies(cassette: Cassette) -> int:
-    from llm_vcr.content import body
+    from llm_vcr.exchange.content import body
 
     return sum(len(request._body or b"") + len(body(response)) for request, response in cassette.data if not request.unsupported)
 

@@ -95,7 +95,7 @@ class LiveCalls:
     # --- the cassettes' calls
 
     def reserve(self, request: Any) -> str | None:
-        """See `llm_vcr.policy.Spending`."""
+        """See `llm_vcr.playback.policy.Spending`."""
         if not self._budget.take():
             return self._budget.why_refused()
         with self._lock:
@@ -103,12 +103,12 @@ class LiveCalls:
         return None
 
     def settle(self, request: Any, response: Mapping[str, Any]) -> None:
-        """See `llm_vcr.policy.Spending`."""
+        """See `llm_vcr.playback.policy.Spending`."""
         self._forget(_plain(request.host))
         self._budget.settle(request, response)
 
     def around(self, request: Any) -> str | None:
-        """See `llm_vcr.policy.Spending`."""
+        """See `llm_vcr.playback.policy.Spending`."""
         host = _plain(request.host)
         why = self._see(host, "vcrpy", whole_call=True)
         if why is None and (self._is_provider(host) or self._is_credential(host)):
@@ -270,7 +270,7 @@ def _watch_http_client(calls: LiveCalls, module: Any) -> None:
 
 
 def _watch_httpx(calls: LiveCalls, module: Any) -> None:
-    from llm_vcr.refusal import refusal_answer
+    from llm_vcr.playback.refusal import refusal_answer
 
     def refused(why: str) -> Any:
         answer = refusal_answer(why)
@@ -302,7 +302,7 @@ def _watch_httpx(calls: LiveCalls, module: Any) -> None:
 
 
 def _watch_aiohttp(calls: LiveCalls, module: Any) -> None:
-    from llm_vcr.redirects import asking
+    from llm_vcr.playback.redirects import asking
 
     def make(original: Any) -> Any:
         async def request(session: Any, method: str, url: Any, *arguments: Any, **keywords: Any) -> Any:

@@ -35,8 +35,8 @@ from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 if TYPE_CHECKING:
     import vcr as vcrpy
 
-    from llm_vcr.cassette import Cassette
-    from llm_vcr.policy import Policy
+    from llm_vcr.playback.cassette import Cassette
+    from llm_vcr.playback.policy import Policy
     from llm_vcr.stores import Store
 
 
@@ -178,7 +178,7 @@ class Session:
         """Make sure that every client goes through the cassettes, before any is used."""
         if self._marking.any_marked:
             from llm_vcr.persister import Persister
-            from llm_vcr.policy import Policy
+            from llm_vcr.playback.policy import Policy
 
             persister = Persister(self._store, settings=self._settings)
             self._guard.look(Policy(self._settings, persister, providers_only=True, spending=self._calls))
@@ -266,7 +266,7 @@ class Session:
 
     def _policy(self, attempt: Attempt, vcr: vcrpy.VCR) -> Policy:
         from llm_vcr.persister import Persister
-        from llm_vcr.policy import Policy
+        from llm_vcr.playback.policy import Policy
 
         item = attempt.item
         settings, marked = self._marking.settings(item)
@@ -301,7 +301,7 @@ class Session:
     def policy_shared(self, opened: Callable[[Cassette], None], config: Mapping[str, Any], *, first: bool) -> Policy:
         """See `fixtures.MakesPolicies`: settings that no test has to itself, and providers only, as nobody has marked the fixture."""
         from llm_vcr.persister import Persister
-        from llm_vcr.policy import Policy
+        from llm_vcr.playback.policy import Policy
 
         mode = self._forced_mode or config.get("record_mode") or self._mode
         fresh_start = mode == "rewrite" or (isinstance(config, FreshConfig) and self._forced_mode is None)
@@ -325,7 +325,7 @@ class Session:
     def policy_inside(self, store: Store) -> Policy:
         """The policy of a cassette in ``store`` that the running test opens by itself: its calls count with the test's."""
         from llm_vcr.persister import Persister
-        from llm_vcr.policy import Policy
+        from llm_vcr.playback.policy import Policy
 
         attempt = self._attempt
         settings = self._settings if attempt is None else self._marking.settings(attempt.item)[0]

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
 
 Note = Mapping[str, Any]
-"""Equal calls of a test: ``address``, ``model`` and ``usage`` of `llm_vcr.content.Used`, and how many were ``live`` and ``replayed``."""
+"""Equal calls of a test: ``address``, ``model`` and ``usage`` as `exchange.content.Used` has them, and how many were ``live`` and ``replayed``."""
 
 
 def notes(cassettes: Iterable[Cassette]) -> tuple[Note, ...]:
     """What was used by the calls to providers that these cassettes saw."""
-    from llm_vcr.content import Used, used
+    from llm_vcr.exchange.content import Used, used
 
     counts: dict[Used, list[int]] = {}
     for one in cassettes:
@@ -58,8 +58,8 @@ class Bill:
 
     def add(self, of: Sequence[Note]) -> Bill:
         """Price what was used, at today's prices."""
-        from llm_vcr.content import Used
-        from llm_vcr.prices import price
+        from llm_vcr.exchange.content import Used
+        from llm_vcr.exchange.prices import price
 
         for note in of:
             call = Used(note["address"], note["model"], note["usage"])

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from llm_vcr.pytest_plugin.spending import live_part
 
 if TYPE_CHECKING:
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
     from llm_vcr.pytest_plugin.livecalls import LiveCall
 
 PROPERTY = "llm_vcr"

@@ -12,7 +12,7 @@ from vcr.matchers import _evaluate_matcher
 
 from llm_vcr.filters import Filters
 from llm_vcr.matchers import SESSION
-from llm_vcr.place import PARTS, Part
+from llm_vcr.playback.place import PARTS, Part
 from llm_vcr.vcr_request import Request
 
 _LONG = 2048

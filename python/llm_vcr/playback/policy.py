@@ -13,7 +13,7 @@ from llm_vcr.persister import Persister
 from llm_vcr.vcr_request import Request
 
 if TYPE_CHECKING:
-    from llm_vcr.cassette import Cassette
+    from llm_vcr.playback.cassette import Cassette
 
 
 @dataclass

@@ -22,13 +22,13 @@ from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
 from llm_vcr import leaks
-from llm_vcr.index import Index
-from llm_vcr.miss import Miss, explain_miss
 from llm_vcr.persister import Persister
-from llm_vcr.place import PARTS
-from llm_vcr.policy import Counts, Policy
-from llm_vcr.redirects import MAX_HOPS, dangling, without_fragment
-from llm_vcr.refusal import Refusal, most_alike, refusal_answer
+from llm_vcr.playback.index import Index
+from llm_vcr.playback.miss import Miss, explain_miss
+from llm_vcr.playback.place import PARTS
+from llm_vcr.playback.policy import Counts, Policy
+from llm_vcr.playback.redirects import MAX_HOPS, dangling, without_fragment
+from llm_vcr.playback.refusal import Refusal, most_alike, refusal_answer
 from llm_vcr.request import text
 from llm_vcr.stores import CassetteRecord
 from llm_vcr.stores.lease import Flight

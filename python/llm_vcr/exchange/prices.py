@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from llm_vcr.content import Used, used
+from llm_vcr.exchange.content import Used, used
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urljoin
 
-from llm_vcr.content import status_code
 from llm_vcr.errors import LiveCallRefusedError
+from llm_vcr.exchange.content import status_code
 from llm_vcr.request import header
 from llm_vcr.vcr_request import AiohttpRequest
 

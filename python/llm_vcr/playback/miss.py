@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_vcr.matchers import SESSION, Matchers
-from llm_vcr.place import Part
+from llm_vcr.playback.place import Part
 from llm_vcr.vcr_request import Request
 
 _CANDIDATES = 25

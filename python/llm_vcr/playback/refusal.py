@@ -9,8 +9,8 @@ from typing import Any
 
 from vcr.matchers import _evaluate_matcher
 
-from llm_vcr.miss import nearest
-from llm_vcr.place import PARTS
+from llm_vcr.playback.miss import nearest
+from llm_vcr.playback.place import PARTS
 from llm_vcr.vcr_request import Request
 
 _EXPLAINED = 3
