@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llm_vcr.playback.cassette import Cassette
 
 Note = Mapping[str, Any]
-"""Equal calls of a test: ``address``, ``model`` and ``usage`` as in `exchange.content.Used`; how many were ``live``, and how many ``replayed``."""
+"""Equal calls of a test: ``address``, ``model`` and ``usage`` (`exchange.content.Used`), and how many were ``live`` and ``replayed``."""
 
 
 def notes(cassettes: Iterable[Cassette]) -> tuple[Note, ...]:
