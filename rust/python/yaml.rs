@@ -161,59 +161,64 @@ impl<'py> Builder<'py, '_, '_> {
 /// The document that `tree` is, in pieces; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and
 /// dicts, lists and tuples of these.
 pub(super) fn dump<'py>(tree: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyList>>> {
-    let mut out = Out::default();
+    let py = tree.py();
+    let mut out = Out { py, text: String::new(), pieces: Vec::new() };
     if mapping(&mut out, tree, Place::Root, 0, true).is_none() {
         return Ok(None);
     }
     out.text.push('\n');
-    out.pieces(tree.py()).map(Some)
+    out.end_piece();
+    let pieces = PyList::empty(py);
+    for Piece { bytes, range } in out.pieces {
+        match range {
+            Some(range) if range.len() < bytes.as_bytes().len() => pieces.append(part(&bytes, range)?)?,
+            _ => pieces.append(bytes)?,
+        }
+    }
+    Ok(Some(pieces))
 }
 
-/// The text of a document, without the long passages of bodies that stand in it as they are: of a cassette that is most of it, and copying
-/// it costs more than all the rest.
-#[derive(Default)]
+/// A document on its way: long passages of bodies that stand in it as they are become pieces of their own. Most of a cassette is that, and
+/// copying it would cost more than all the rest.
 struct Out<'py> {
+    py: Python<'py>,
+    /// What comes behind the pieces.
     text: String,
-    passages: Vec<Passage<'py>>,
+    pieces: Vec<Piece<'py>>,
 }
 
-/// So many bytes of a body, which belong before this byte of the text.
-struct Passage<'py> {
-    at: usize,
-    body: Bound<'py, PyBytes>,
-    range: Range<usize>,
+/// Bytes, or so many of them.
+struct Piece<'py> {
+    bytes: Bound<'py, PyBytes>,
+    range: Option<Range<usize>>,
 }
 
 /// Shorter passages are copied: a piece of its own costs the system some hundred nanoseconds.
 const LONG: usize = 2048;
 
+/// Text is handed over when it is so long: memory that was used a moment ago costs nothing, fresh memory as much as filling it.
+const PIECE: usize = 1 << 16;
+
 impl<'py> Out<'py> {
     fn body(&mut self, body: &Bound<'py, PyBytes>, value: &str, indent: usize) {
-        let passages = &mut self.passages;
+        let (py, pieces) = (self.py, &mut self.pieces);
         write::text_around(&mut self.text, value, indent, &mut |text, range| {
             if range.len() < LONG {
                 text.push_str(&value[range]);
             } else {
-                passages.push(Passage { at: text.len(), body: body.clone(), range });
+                pieces.push(Piece { bytes: PyBytes::new(py, text.as_bytes()), range: None });
+                text.clear();
+                pieces.push(Piece { bytes: body.clone(), range: Some(range) });
             }
         });
+        if self.text.len() > PIECE {
+            self.end_piece();
+        }
     }
 
-    /// Bytes, and views of them, that are the document one behind the other.
-    fn pieces(self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let pieces = PyList::empty(py);
-        let mut done = 0;
-        for Passage { at, body, range } in self.passages {
-            pieces.append(PyBytes::new(py, &self.text.as_bytes()[done..at]))?;
-            done = at;
-            if range.len() == body.as_bytes().len() {
-                pieces.append(body)?;
-            } else {
-                pieces.append(part(&body, range)?)?;
-            }
-        }
-        pieces.append(PyBytes::new(py, &self.text.as_bytes()[done..]))?;
-        Ok(pieces)
+    fn end_piece(&mut self) {
+        self.pieces.push(Piece { bytes: PyBytes::new(self.py, self.text.as_bytes()), range: None });
+        self.text.clear();
     }
 }
 
@@ -256,7 +261,13 @@ fn value<'py>(out: &mut Out<'py>, value: &Bound<'py, PyAny>, place: Place, inden
 }
 
 /// A mapping at `indent`; its first key stands where the line is now, if it is `inline`.
-fn mapping<'py>(out: &mut Out<'py>, dict: &Bound<'py, PyDict>, place: Place, indent: usize, inline: bool) -> Option<()> {
+fn mapping<'py>(
+    out: &mut Out<'py>,
+    dict: &Bound<'py, PyDict>,
+    place: Place,
+    indent: usize,
+    inline: bool,
+) -> Option<()> {
     for (number, (key, entry)) in dict.iter().enumerate() {
         if number > 0 || !inline {
             write::next_line(&mut out.text, indent);
