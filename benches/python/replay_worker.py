@@ -61,10 +61,28 @@ def _bare() -> Use:
 IMPLEMENTATIONS = {"ours": _ours, "stock": _stock, "cassetter": _cassetter, "redis": _redis, "bare": _bare}
 
 
+def _forget_file(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _forget_key(path: Path) -> None:
+    from llm_vcr.persister import Persister
+    from llm_vcr.stores import open_store
+
+    store = open_store(os.environ["LLM_VCR_BENCH_REDIS"])
+    store.delete(Persister(store).cassette_id(path))
+    store.close()
+
+
+FORGET = {"redis": _forget_key}
+"""How an implementation is made to record anew, where it does not take removing the file."""
+
+
 class Worker:
     """One implementation, a folder for its cassettes, and a client."""
 
     def __init__(self, implementation: str, folder: Path, port: int) -> None:
+        self.implementation = implementation
         self.use = IMPLEMENTATIONS[implementation]()
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}/v1/chat/completions"
@@ -73,7 +91,7 @@ class Worker:
     def record(self, case: str, mode: str = "all") -> dict[str, float]:
         """CPU seconds of a recording: all of it, and its end alone, where the cassette is saved."""
         path = self._path(case)
-        path.unlink(missing_ok=True)
+        FORGET.get(self.implementation, _forget_file)(path)
         start = time.process_time()
         with self.use(path, mode, CASES[case].media):
             self._send(case)

@@ -85,7 +85,12 @@ def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
 
 
 def write(record: CassetteRecord, serializer: Serializer | None = None) -> bytes:
-    """What stands in the file of ``record``: written by the core, or by `encode` where it holds what only PyYAML can write."""
+    """What stands in the file of ``record``."""
+    return b"".join(pieces(record, serializer))
+
+
+def pieces(record: CassetteRecord, serializer: Serializer | None = None) -> list[bytes | memoryview]:
+    """What stands in the file of ``record``, to be put together: written by the core, or by `encode` if only PyYAML can write it."""
     from vcr.serializers import yamlserializer
 
     if serializer is None or serializer is yamlserializer:
@@ -96,7 +101,7 @@ def write(record: CassetteRecord, serializer: Serializer | None = None) -> bytes
         written = _core.write_yaml(data)
         if written is not None:
             return written
-    return encode(record, serializer).encode("utf-8", "surrogatepass")
+    return [encode(record, serializer).encode("utf-8", "surrogatepass")]
 
 
 def _tree(record: CassetteRecord) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, SecretWarning, StoreUnavailableError, StoreWarning
 from llm_vcr.hosts import is_provider
-from llm_vcr.request import read_body
+from llm_vcr.request import header, read_body
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
 from llm_vcr.stores.lease import Flight, Leases
@@ -214,7 +214,7 @@ class Persister:
 
     def _safe(self, cassette_id: str, number: int, request: Any, response: Any) -> Episode:
         """An interaction as it is stored, and a warning of each secret that the filters have not caught."""
-        episode = _episode(request, response)
+        episode = _episode(request, response, plain_rules=not (self.settings.ignore or self.settings.mask))
         body = (response.get("body") or {}).get("string")
         # What was stored before is not changed by the way; `llm-vcr scan` and `normalize` are for that.
         if getattr(request, "stored", False) or (isinstance(body, bytes) and getattr(request, "clean_answer", None) is body):
@@ -244,12 +244,18 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
     return request
 
 
-def _episode(request: Any, response: Any) -> Episode:
+def _episode(request: Any, response: Any, *, plain_rules: bool) -> Episode:
+    """An interaction as an episode. Under ``plain_rules`` fingerprints are what they are in any run."""
     known = isinstance(request, Request) and request.unsupported is None
     body = request._body if known else read_body(request.body).data if request.body is not None else None
     # One look at what vcrpy's headers keep, instead of one for each name.
     store = getattr(request.headers, "_store", None)
     headers = {name: [value] for name, value in (store.values() if isinstance(store, dict) else request.headers.items())}
+    _, of, kind, prints = getattr(request, "_llm_vcr_prints", (None, None, None, {}))
+    computed = prints.get(False) if plain_rules and of is body and kind == header(headers, "content-type") else None
     return Episode(
-        {"method": request.method, "uri": request.uri, "headers": headers, "body": body}, response, key=getattr(request, "key", None)
+        {"method": request.method, "uri": request.uri, "headers": headers, "body": body},
+        response,
+        key=getattr(request, "key", None),
+        body_print=computed,
     )

@@ -1,6 +1,7 @@
 //! From Python and back: what every binding shares.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -60,7 +61,6 @@ pub(super) fn joined<'a, 'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     const LONG: usize = 4096;
     let py = body.py();
-    let view = PyMemoryView::from(body)?;
     let parts = PyList::empty(py);
     let mut short = Vec::new();
     for (bytes, offset) in pieces {
@@ -68,18 +68,19 @@ pub(super) fn joined<'a, 'py>(
             Some(offset) if bytes.len() >= LONG => {
                 parts.append(PyBytes::new(py, &short))?;
                 short.clear();
-                parts.append(view.as_any().get_item(PySlice::new(
-                    py,
-                    isize::try_from(offset)?,
-                    isize::try_from(offset + bytes.len())?,
-                    1,
-                ))?)?;
+                parts.append(part(body, offset..offset + bytes.len())?)?;
             }
             _ => short.extend_from_slice(bytes),
         }
     }
     parts.append(PyBytes::new(py, &short))?;
     PyBytes::new(py, b"").call_method1("join", (parts,))
+}
+
+/// A view of some of the bytes of `body`.
+pub(super) fn part<'py>(body: &Bound<'py, PyBytes>, range: Range<usize>) -> PyResult<Bound<'py, PyAny>> {
+    let slice = PySlice::new(body.py(), isize::try_from(range.start)?, isize::try_from(range.end)?, 1);
+    PyMemoryView::from(body)?.as_any().get_item(slice)
 }
 
 /// A setting that the core cannot parse, as Python's `ValueError`.

@@ -14,7 +14,7 @@ mod _core {
     use std::path::PathBuf;
 
     use pyo3::prelude::*;
-    use pyo3::types::{PyBytes, PyDict};
+    use pyo3::types::{PyBytes, PyDict, PyList};
 
     use super::convert::{ContentType, changed, detached, joined, value_error};
     use crate::cassette::{compact, yaml};
@@ -225,8 +225,8 @@ mod _core {
     }
 
     #[pyfunction]
-    fn write_yaml<'py>(tree: &Bound<'py, PyDict>) -> Option<Bound<'py, PyBytes>> {
-        super::yaml::dump(tree).map(|text| PyBytes::new(tree.py(), text.as_bytes()))
+    fn write_yaml<'py>(tree: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyList>>> {
+        super::yaml::dump(tree)
     }
 
     #[pyfunction]

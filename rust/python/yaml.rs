@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 use std::vec::IntoIter;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
+use super::convert::part;
 use crate::cassette::yaml::{Event, read, write};
 
 /// So much of a buffer is kept from one file to the next.
@@ -156,40 +158,95 @@ impl<'py> Builder<'py, '_, '_> {
     }
 }
 
-/// Writes the document that `tree` is; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and dicts,
-/// lists and tuples of these.
-pub(super) fn dump(tree: &Bound<'_, PyDict>) -> Option<String> {
-    let mut out = String::new();
-    mapping(&mut out, tree, Place::Root, 0, true)?;
-    out.push('\n');
-    Some(out)
+/// The document that `tree` is, in pieces; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and
+/// dicts, lists and tuples of these.
+pub(super) fn dump<'py>(tree: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyList>>> {
+    let py = tree.py();
+    let mut out = Out { py, text: String::new(), pieces: Vec::new() };
+    if mapping(&mut out, tree, Place::Root, 0, true).is_none() {
+        return Ok(None);
+    }
+    out.text.push('\n');
+    out.end_piece();
+    let pieces = PyList::empty(py);
+    for Piece { bytes, range } in out.pieces {
+        match range {
+            Some(range) if range.len() < bytes.as_bytes().len() => pieces.append(part(&bytes, range)?)?,
+            _ => pieces.append(bytes)?,
+        }
+    }
+    Ok(Some(pieces))
+}
+
+/// A document on its way: long passages of bodies that stand in it as they are become pieces of their own. Most of a cassette is that, and
+/// copying it would cost more than all the rest.
+struct Out<'py> {
+    py: Python<'py>,
+    /// What comes behind the pieces.
+    text: String,
+    pieces: Vec<Piece<'py>>,
+}
+
+/// Bytes, or so many of them.
+struct Piece<'py> {
+    bytes: Bound<'py, PyBytes>,
+    range: Option<Range<usize>>,
+}
+
+/// Shorter passages are copied: a piece of its own costs the system some hundred nanoseconds.
+const LONG: usize = 2048;
+
+/// Text is handed over when it is so long: memory that was used a moment ago costs nothing, fresh memory as much as filling it.
+const PIECE: usize = 1 << 16;
+
+impl<'py> Out<'py> {
+    fn body(&mut self, body: &Bound<'py, PyBytes>, value: &str, indent: usize) {
+        let (py, pieces) = (self.py, &mut self.pieces);
+        write::text_around(&mut self.text, value, indent, &mut |text, range| {
+            if range.len() < LONG {
+                text.push_str(&value[range]);
+            } else {
+                pieces.push(Piece { bytes: PyBytes::new(py, text.as_bytes()), range: None });
+                text.clear();
+                pieces.push(Piece { bytes: body.clone(), range: Some(range) });
+            }
+        });
+        if self.text.len() > PIECE {
+            self.end_piece();
+        }
+    }
+
+    fn end_piece(&mut self) {
+        self.pieces.push(Piece { bytes: PyBytes::new(self.py, self.text.as_bytes()), range: None });
+        self.text.clear();
+    }
 }
 
 /// How deep the trees go that are written here; deeper ones would have to be made on purpose.
 const MAX_INDENT: usize = 100;
 
-fn value(out: &mut String, value: &Bound<'_, PyAny>, place: Place, indent: usize) -> Option<()> {
+fn value<'py>(out: &mut Out<'py>, value: &Bound<'py, PyAny>, place: Place, indent: usize) -> Option<()> {
     if indent > MAX_INDENT {
         return None;
     }
     if let Ok(text) = value.cast::<PyString>() {
-        out.push(' ');
-        write::text(out, text.to_str().ok()?, indent);
+        out.text.push(' ');
+        write::text(&mut out.text, text.to_str().ok()?, indent);
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
-        out.push(' ');
+        out.text.push(' ');
         match std::str::from_utf8(bytes.as_bytes()) {
-            Ok(text) if place == Place::Body => write::text(out, text, indent),
-            _ => write::binary(out, bytes.as_bytes(), indent),
+            Ok(text) if place == Place::Body => out.body(bytes, text, indent),
+            _ => write::binary(&mut out.text, bytes.as_bytes(), indent),
         }
     } else if value.is_none() {
-        out.push_str(" null");
+        out.text.push_str(" null");
     } else if let Ok(truth) = value.cast_exact::<PyBool>() {
-        out.push_str(if truth.is_true() { " true" } else { " false" });
+        out.text.push_str(if truth.is_true() { " true" } else { " false" });
     } else if value.is_exact_instance_of::<PyInt>() {
-        write!(out, " {}", value.extract::<i64>().ok()?).ok()?;
+        write!(out.text, " {}", value.extract::<i64>().ok()?).ok()?;
     } else if let Ok(dict) = value.cast::<PyDict>() {
         if dict.is_empty() {
-            out.push_str(" {}");
+            out.text.push_str(" {}");
         } else {
             mapping(out, dict, place, indent + 2, false)?;
         }
@@ -204,14 +261,20 @@ fn value(out: &mut String, value: &Bound<'_, PyAny>, place: Place, indent: usize
 }
 
 /// A mapping at `indent`; its first key stands where the line is now, if it is `inline`.
-fn mapping(out: &mut String, dict: &Bound<'_, PyDict>, place: Place, indent: usize, inline: bool) -> Option<()> {
+fn mapping<'py>(
+    out: &mut Out<'py>,
+    dict: &Bound<'py, PyDict>,
+    place: Place,
+    indent: usize,
+    inline: bool,
+) -> Option<()> {
     for (number, (key, entry)) in dict.iter().enumerate() {
         if number > 0 || !inline {
-            write::next_line(out, indent);
+            write::next_line(&mut out.text, indent);
         }
         let key = key.cast::<PyString>().ok()?;
         let key = key.to_str().ok()?;
-        write::key(out, key).then_some(())?;
+        write::key(&mut out.text, key).then_some(())?;
         value(out, &entry, place.under(key), indent)?;
     }
     Some(())
@@ -219,7 +282,7 @@ fn mapping(out: &mut String, dict: &Bound<'_, PyDict>, place: Place, indent: usi
 
 /// The items of a list in the column of its key.
 fn items<'py>(
-    out: &mut String,
+    out: &mut Out<'py>,
     list: impl Iterator<Item = Bound<'py, PyAny>>,
     len: usize,
     place: Place,
@@ -227,14 +290,14 @@ fn items<'py>(
 ) -> Option<()> {
     let inside = if place == Place::Interactions { Place::Interaction } else { Place::Other };
     if len == 0 {
-        out.push_str(" []");
+        out.text.push_str(" []");
     }
     for item in list {
-        write::next_line(out, indent);
-        out.push('-');
+        write::next_line(&mut out.text, indent);
+        out.text.push('-');
         match item.cast::<PyDict>() {
             Ok(dict) if !dict.is_empty() => {
-                out.push(' ');
+                out.text.push(' ');
                 mapping(out, dict, inside, indent + 2, true)?;
             }
             // A list within a list has no place in a cassette.

@@ -521,6 +521,17 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """What was recorded now (vcrpy compares each with each to find out)."""
         return list(self.data[self._loaded_count :])
 
+    def _rerecorded_interactions(self) -> list[tuple[Any, Any]]:
+        """As vcrpy's, which compares each with each and explains every difference: what matches nothing new stays, in front of that."""
+        recorded = self._new_interactions()
+        if self.drop_unused_requests or not self._loaded_count:
+            return recorded
+        taken: set[int] = set()
+        for request, _ in recorded:
+            # Whatever matches exactly also does with its volatile tokens masked; without a body there is nothing to mask.
+            taken.update(self._index.find(self.data, request, masked=True) or self._index.find(self.data, request, masked=False))
+        return [one for number, one in enumerate(self.data[: self._loaded_count]) if number not in taken] + recorded
+
     def _drop_dangling_redirects(self) -> None:
         """A redirect is kept only if it leads, over others or not, to an answer that is."""
         numbers = dangling(self.data, self._loaded_count)

@@ -24,6 +24,8 @@ class Episode:
     """Under which a store that keeps episodes one by one has it; ``None`` for one that was recorded just now."""
     fresh_until: float = field(default=math.inf, compare=False)
     """In seconds since 1970, in such a store."""
+    body_print: str | None = field(default=None, compare=False, repr=False)
+    """The fingerprint of the request's body, where it was computed already."""
 
     def is_stale(self, now: float | None = None) -> bool:
         """Whether it is older than it may be."""
@@ -80,7 +82,9 @@ def _print(episode: Episode) -> str:
     from llm_vcr.request import header
 
     request = episode.request
-    body = _core.Rules().fingerprint(request["body"] or b"", header(request["headers"], "content-type"), mask_volatile=False)
+    body = episode.body_print
+    if body is None:
+        body = _core.Rules().fingerprint(request["body"] or b"", header(request["headers"], "content-type"), mask_volatile=False)
     whole = _core.sha256_hex(f"{str(request['method']).upper()} {request['uri']} {body}".encode("utf-8", "surrogatepass"))
     return whole[:32]  # a store has it once for each episode
 

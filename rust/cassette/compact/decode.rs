@@ -1,5 +1,7 @@
 //! From the compact form back to episodes. Any bytes may come in: what is damaged is told, and never a panic.
 
+use std::borrow::Cow;
+
 use base64_simd::{STANDARD, URL_SAFE};
 
 use super::squeeze::unsqueeze;
@@ -57,11 +59,11 @@ fn split(pack: &[u8]) -> Result<(&[[u8; DIGEST]], &[u8]), Error> {
     Ok((digests.as_chunks().0, reader.bytes))
 }
 
-fn payload(stored: &[u8], digest: &[u8; DIGEST]) -> Option<Vec<u8>> {
+fn payload<'a>(stored: &'a [u8], digest: &[u8; DIGEST]) -> Option<Cow<'a, [u8]>> {
     let (kind, bytes) = stored.split_first()?;
     let payload = match kind {
-        0 => bytes.to_vec(),
-        1 => unsqueeze(bytes)?,
+        0 => Cow::Borrowed(bytes),
+        1 => Cow::Owned(unsqueeze(bytes)?),
         _ => return None,
     };
     (sha256(&payload) == *digest).then_some(payload)
@@ -105,13 +107,13 @@ impl<'a> Reader<'a> {
     }
 
     /// An episode, or the number of the payload that it lacks; `None` for one that is damaged.
-    fn episode(&mut self, payloads: &[Option<Vec<u8>>]) -> Option<Result<Decoded, usize>> {
+    fn episode(&mut self, payloads: &[Option<Cow<'_, [u8]>>]) -> Option<Result<Decoded, usize>> {
         let head = self.bytes_with_len()?.to_vec();
         let (request, response) = (self.body(payloads)?, self.body(payloads)?);
         Some(request.and_then(|request| Ok(Decoded { head, request, response: response? })))
     }
 
-    fn body(&mut self, payloads: &[Option<Vec<u8>>]) -> Option<Body> {
+    fn body(&mut self, payloads: &[Option<Cow<'_, [u8]>>]) -> Option<Body> {
         let Some(count) = self.number()?.checked_sub(1) else { return Some(Ok(None)) };
         let mut body = Vec::new();
         let lacking = self.segments(count, payloads, &mut body, true)?;
@@ -123,7 +125,7 @@ impl<'a> Reader<'a> {
     fn segments(
         &mut self,
         count: usize,
-        payloads: &[Option<Vec<u8>>],
+        payloads: &[Option<Cow<'_, [u8]>>],
         body: &mut Vec<u8>,
         may_nest: bool,
     ) -> Option<Option<usize>> {
@@ -146,10 +148,12 @@ impl<'a> Reader<'a> {
                 self.bytes_with_len()?
             };
             self.room = self.room.checked_sub(bytes.len())?;
+            // More than that where there are more segments to come: what is encoded into it asks for no more than it needs.
+            body.reserve(bytes.len() / 3 * 4 + 4);
             match kind & !(BLOB | if may_nest { NESTED } else { 0 }) {
                 PLAIN => body.extend_from_slice(bytes),
-                BASE64 => body.extend_from_slice(STANDARD.encode_to_string(bytes).as_bytes()),
-                BASE64_URL => body.extend_from_slice(URL_SAFE.encode_to_string(bytes).as_bytes()),
+                BASE64 => STANDARD.encode_append(bytes, body),
+                BASE64_URL => URL_SAFE.encode_append(bytes, body),
                 _ => return None,
             }
         }

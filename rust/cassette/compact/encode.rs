@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::segment::{Segment, segments};
-use super::squeeze::{squeeze, worth_squeezing};
+use super::squeeze::{squeeze, squeeze_payload, worth_a_try};
 use super::{BLOB, DIGEST, MAX_LEN, NESTED, PIECE, VERSION};
 use crate::error::{Error, ErrorKind};
 use crate::sink::sha256;
@@ -110,15 +110,22 @@ impl Blobs {
     /// The numbers of the segment's blobs: one, or several for a long one that cannot be made smaller.
     fn numbers(&mut self, segment: &Segment<'_>) -> Vec<usize> {
         let bytes = &segment.bytes[..];
+        if bytes.len() > PIECE && !worth_a_try(bytes) {
+            return self.pieces(bytes);
+        }
         let digest = sha256(bytes);
         if let Some(number) = self.known.get(&digest) {
             return vec![*number];
         }
-        match worth_squeezing(bytes) {
+        match squeeze_payload(bytes) {
             Some(packed) => vec![self.add(digest, 1, &packed)],
             None if bytes.len() <= PIECE => vec![self.add(digest, 0, bytes)],
-            None => bytes.chunks(PIECE).map(|piece| self.add(sha256(piece), 0, piece)).collect(),
+            None => self.pieces(bytes),
         }
+    }
+
+    fn pieces(&mut self, bytes: &[u8]) -> Vec<usize> {
+        bytes.chunks(PIECE).map(|piece| self.add(sha256(piece), 0, piece)).collect()
     }
 
     fn add(&mut self, digest: [u8; DIGEST], kind: u8, bytes: &[u8]) -> usize {

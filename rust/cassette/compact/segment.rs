@@ -88,7 +88,7 @@ fn text<'a>(body: &'a [u8], found: &mut Vec<Segment<'a>>) {
     let mut done = 0;
     let mut at = 0;
     while let Some(window) = body.get(at..at + WINDOW) {
-        if at < done || !window.iter().fold(true, |all, b| all & is_letter(*b)) {
+        if at < done || !all_letters(window) {
             at += WINDOW;
             continue;
         }
@@ -114,7 +114,9 @@ fn run(body: &[u8], from: usize, at: usize) -> Range<usize> {
     if start > from && body[start - 1] == b'\\' {
         start += 1;
     }
-    let letters = at + body[at..].iter().take_while(|b| is_letter(**b)).count();
+    let windows = body[at..].chunks_exact(WINDOW).take_while(|window| all_letters(window)).count();
+    let whole = at + windows * WINDOW;
+    let letters = whole + body[whole..].iter().take_while(|b| is_letter(**b)).count();
     let padding = body[letters..].iter().take(2).take_while(|b| **b == b'=').count();
     start..letters + padding
 }
@@ -131,9 +133,17 @@ fn decoded(body: &[u8], run: Range<usize>) -> Option<(u8, Vec<u8>, Range<usize>)
     None
 }
 
+/// The bytes that `text` encodes, if encoding them gives the same text: of what can be decoded, only the last letters may be others.
 fn exact(alphabet: &Base64, text: &[u8]) -> Option<Vec<u8>> {
     let bytes = alphabet.decode_to_vec(text).ok()?;
-    (alphabet.encode_to_string(&bytes).as_bytes() == text).then_some(bytes)
+    let last = bytes.len().checked_sub(1)? / 3;
+    let same =
+        text.len() == 4 * (last + 1) && alphabet.encode_to_string(&bytes[3 * last..]).as_bytes() == &text[4 * last..];
+    same.then_some(bytes)
+}
+
+fn all_letters(window: &[u8]) -> bool {
+    window.iter().fold(true, |all, b| all & is_letter(*b))
 }
 
 #[inline]

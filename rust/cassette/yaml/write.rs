@@ -1,8 +1,11 @@
 //! Scalars of a cassette file, laid out for people: text of several lines as a literal block, so that a diff shows the line that changed.
 
-use super::{Event, plain, read};
-use memchr::memchr2;
 use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter, memchr2, memmem};
+
+use super::{Event, plain, read};
 
 /// Longer keys would have to be announced by `?`.
 const MAX_KEY: usize = 120;
@@ -16,38 +19,49 @@ pub fn key(out: &mut String, name: &str) -> bool {
     if name.len() > MAX_KEY || name.contains('\n') {
         return false;
     }
-    on_one_line(out, name);
+    on_one_line(out, name, &mut |out, passage| out.push_str(&name[passage]));
     out.push(':');
     true
 }
 
 /// Writes a text as the value of a node inside a collection that is indented by `indent`.
 pub fn text(out: &mut String, value: &str, indent: usize) {
-    if value.contains('\n') && is_literal(value) {
-        block(out, value, indent);
+    text_around(out, value, indent, &mut |out, passage| out.push_str(&value[passage]));
+}
+
+/// As [`text`], but what stands in the file as it does in `value`, a line or all of it, is left to `put`, which may remember where it
+/// belongs instead of copying it.
+pub fn text_around(out: &mut String, value: &str, indent: usize, put: &mut impl FnMut(&mut String, Range<usize>)) {
+    if memchr(b'\n', value.as_bytes()).is_some() && is_literal(value) {
+        block(out, value, indent, put);
     } else {
-        on_one_line(out, value);
+        on_one_line(out, value, put);
     }
 }
 
 /// Writes bytes that are no text.
 pub fn binary(out: &mut String, bytes: &[u8], indent: usize) {
-    let digits = base64_simd::STANDARD.encode_to_string(bytes);
-    out.reserve(digits.len() + digits.len() / LINE * (indent + 3) + 16);
+    out.reserve(bytes.len().div_ceil(LINE / 4 * 3) * (LINE + indent + 3) + 16);
     out.push_str("!!binary |");
-    let mut rest = digits.as_str();
-    while !rest.is_empty() {
-        let (line, more) = rest.split_at(rest.len().min(LINE));
-        next_line(out, indent + 2);
-        out.push_str(line);
-        rest = more;
+    // A few lines at once: the digits of all of it would have to be kept, too.
+    for some in bytes.chunks(LINE / 4 * 3 * 256) {
+        let digits = base64_simd::STANDARD.encode_to_string(some);
+        let mut rest = digits.as_str();
+        while !rest.is_empty() {
+            let (line, more) = rest.split_at(rest.len().min(LINE));
+            next_line(out, indent + 2);
+            out.push_str(line);
+            rest = more;
+        }
     }
 }
 
 /// Starts a line that is indented by `indent`.
 pub fn next_line(out: &mut String, indent: usize) {
-    out.push('\n');
-    out.extend(std::iter::repeat_n(' ', indent));
+    const BLANKS: &str = "\n                                ";
+    let now = indent.min(BLANKS.len() - 1);
+    out.push_str(&BLANKS[..=now]);
+    out.extend(std::iter::repeat_n(' ', indent - now));
 }
 
 /// Whether a literal block carries a text unchanged: no line break but `\n`, nothing unprintable, no space where it would be lost or read as
@@ -60,41 +74,42 @@ fn is_literal(value: &str) -> bool {
         && memchr::memchr_iter(b'\n', bytes).all(|at| at == 0 || !matches!(bytes[at - 1], b' ' | b'\t'))
 }
 
-fn block(out: &mut String, value: &str, indent: usize) {
+fn block(out: &mut String, value: &str, indent: usize, put: &mut impl FnMut(&mut String, Range<usize>)) {
     out.push('|');
-    let body = value.trim_end_matches('\n');
-    match value.len() - body.len() {
+    let end = value.trim_end_matches('\n').len();
+    match value.len() - end {
         0 => out.push('-'),
         1 => {}
         _ => out.push('+'),
     }
-    out.reserve(value.len());
-    for line in body.split('\n') {
-        if line.is_empty() {
+    let mut start = 0;
+    for line_end in memchr_iter(b'\n', &value.as_bytes()[..end]).chain([end]) {
+        if start == line_end {
             out.push('\n');
         } else {
             next_line(out, indent + 2);
-            out.push_str(line);
+            put(out, start..line_end);
         }
+        start = line_end + 1;
     }
     // The last of them ends the last line of the block itself.
-    out.extend(std::iter::repeat_n('\n', (value.len() - body.len()).saturating_sub(1)));
+    out.extend(std::iter::repeat_n('\n', (value.len() - end).saturating_sub(1)));
 }
 
-fn on_one_line(out: &mut String, value: &str) {
+fn on_one_line(out: &mut String, value: &str, put: &mut impl FnMut(&mut String, Range<usize>)) {
     if memchr2(b'\n', b'\t', value.as_bytes()).is_some() || !read::is_printable(value.as_bytes()) {
         double(out, value);
     } else if is_plain(value) {
-        out.push_str(value);
+        put(out, 0..value.len());
     } else {
-        out.reserve(value.len() + value.len() / 64 + 2);
         out.push('\'');
-        for (number, part) in value.split('\'').enumerate() {
-            if number > 0 {
-                out.push_str("''");
-            }
-            out.push_str(part);
+        let mut start = 0;
+        for quote in memchr_iter(b'\'', value.as_bytes()) {
+            put(out, start..quote);
+            out.push_str("''");
+            start = quote + 1;
         }
+        put(out, start..value.len());
         out.push('\'');
     }
 }
@@ -113,8 +128,8 @@ fn is_plain(value: &str) -> bool {
         && !matches!(last, b' ' | b':')
         && !value.starts_with("---")
         && !value.starts_with("...")
-        && !value.contains(": ")
-        && !value.contains(" #")
+        && memmem::find(bytes, b": ").is_none()
+        && memmem::find(bytes, b" #").is_none()
         && matches!(plain::resolve(Cow::Borrowed(value)), Some(Event::Str(_)))
 }
 
