@@ -32,9 +32,10 @@ class Attempt:
         """What it has left patched, one sentence each."""
 
     def note(self, report: pytest.TestReport) -> None:
-        """Note how a phase ended. An expected failure is what the test is for, so it counts as passed."""
+        """Note how a phase ended. An expected failure is what the test is for, so it counts as passed; a failed subtest fails its test."""
         expected = report.outcome == "skipped" and hasattr(report, "wasxfail")
-        self.phases[report.when or ""] = "passed" if expected else report.outcome
+        if self.phases.get(report.when or "") != "failed":
+            self.phases[report.when or ""] = "passed" if expected else report.outcome
 
     def why_not(self) -> str | None:
         """Why nothing of this attempt may be stored, or ``None``: its setup and its call must have passed."""

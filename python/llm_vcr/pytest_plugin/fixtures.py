@@ -180,10 +180,8 @@ class SharedFixtures:
         """Take what a worker's fixtures did after its last test."""
         self._take(getattr(node, "workeroutput", {}).get(TOLD, []))
 
-    # After pytest has torn down what a run that was broken off has left, and before the report is written.
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Take what no report has carried."""
+    def hand_over(self) -> None:
+        """Take what no report has carried: pytest has torn down what a run that was broken off had left."""
         if self._process == "main":
             self._take(self._pending)
         else:

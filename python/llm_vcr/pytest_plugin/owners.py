@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llm_vcr.pytest_plugin.marking import has_fixtures
 from llm_vcr.pytest_plugin.naming import names, shared_fixture
 
 
@@ -110,9 +111,7 @@ class Collected:
 
     def owned(self) -> dict[str, list[str]]:
         """The ids, without suffix, that belong to the tests; and where only the ``names`` of cassettes are known, those."""
-        import pytest
-
-        everyone = [owner(item) for item in self._items if isinstance(item, pytest.Function)]
+        everyone = [owner(item) for item in self._items if has_fixtures(item)]
         return {
             "ids": sorted({one for each in everyone if not each.anywhere for one in each.cassettes}),
             "names": sorted({one for each in everyone if each.anywhere for one in each.cassettes}),

@@ -89,10 +89,14 @@ class Totals:
         told = dict(report.user_properties).get(PROPERTY)
         if not isinstance(told, str):
             return
-        verdict = Verdict.parse(told)
+        verdict = self.summary.found(report.nodeid, Verdict.parse(told))
         bill = self.summary.add(report.nodeid, verdict)
         others = [one for one in report.user_properties if one[0] != PROPERTY]
         report.user_properties = [*others, *_properties(verdict, bill)]
+
+    def lose(self, nodeid: str, verdict: Verdict) -> None:
+        """Take the verdict of a test that was broken off, as no report carries it."""
+        self.summary.lose(nodeid, verdict)
 
     # --- the end
 
@@ -111,11 +115,9 @@ class Totals:
     def _worth_telling(self) -> bool:
         return self.summary.worth_telling or bool(self.failures)
 
-    # Last: others may still change the exit status.
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def tell(self, session: pytest.Session) -> None:
         """Write the report."""
-        if self._is_worker or not (self._worth_telling or self.summary.hints or self._presented.wanted):
+        if not (self._worth_telling or self.summary.hints or self._presented.wanted):
             return
         self.summary.store = ask(self._settings, self._config.rootpath).data()
         data = self.summary.data(self._config.rootpath, int(session.exitstatus), [one.sentence() for one in self.failures])
