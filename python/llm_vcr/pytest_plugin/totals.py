@@ -135,8 +135,12 @@ class Totals:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it."""
         if (data := getattr(self, "_data", None)) is not None:
-            failures = [one.sentence(_NAMED) for one in self.failures]
-            overview.show(terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"))
+            named = _NAMED if len(self.failures) < _NAMED else 1
+            failures = [one.sentence(named) for one in self.failures]
+            folder = self._settings.report_folder or ""
+            overview.show(
+                terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"), folder=folder
+            )
         self._presented.show(terminalreporter)
 
 
