@@ -62,8 +62,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     told = os.environ.get(_TOLD)
     if told is None:
         return
-    import pytest
-
     items = [asdict(owner(item)) for item in session.items if has_fixtures(item)]
     Path(told).write_text(json.dumps(items), "utf-8")
 

@@ -140,7 +140,7 @@ class SharedFixtures:
     # --- what came of it
 
     def _note(self, shared: SharedFixture, opened: Sequence[Cassette], *, passed: bool) -> None:
-        told = tuple(facts(opened, passed=passed))
+        told = tuple(facts(opened, passed=passed, is_own=lambda _: False))
         verdict = replace(judge(opened, (), disabled=None), scope=shared.scope, used=notes(opened), cassettes=told)
         if verdict.verdict == "NOOP" and not told:
             return

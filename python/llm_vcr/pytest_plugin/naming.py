@@ -67,7 +67,7 @@ _XUNIT = {
     "_xunit_setup_class_fixture_": "setup_class",
     "_unittest_setUpClass_fixture_": "setUpClass",
 }
-"""Fixtures that pytest makes of a user's own functions, each with what it does in the end: how their names begin, and what people call them."""
+"""Fixtures that pytest makes of a user's own functions (and of their counterparts for the end): how they begin, what people call them."""
 
 _LONGEST = 200
 """Bytes of a file name: file systems take 255 with suffixes and temporary names."""

@@ -46,6 +46,14 @@ def owner(item: pytest.Function) -> Owner:
     return Owner(item.nodeid, (*(f"{folder}/{name}" for name in own), *_fixtures(item)), anywhere=False, shared=shared)
 
 
+def is_own(item: pytest.Item, cassette_id: str) -> bool:
+    """Whether a cassette has the name that a test alone gives to its own: no marker and no fixture of the user's names it."""
+    if item.get_closest_marker("default_cassette") is not None:
+        return False
+    folder = _folder(item.path, item.config.rootpath)
+    return without_suffix(cassette_id) in {f"{folder}/{name}" for name in names(item) if name}
+
+
 def _is_of(stem: str, shared: str) -> bool:
     return stem == shared or stem.startswith((f"{shared}[", f"{shared}.", f"{shared}-"))
 

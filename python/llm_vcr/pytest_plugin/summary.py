@@ -149,9 +149,12 @@ class Summary:
             "media_shrunk": sum(one.shrunk for one in verdicts),
             "masked_values": self._masked(),
             "store": dict(self.store),
-            "unused": unused(one.cassettes for one in verdicts),
+            "unused": unused((one.cassettes for one in verdicts), everyone=self.complete and self._all_passed()),
             "orphans": self.orphans(root),
         }
+
+    def _all_passed(self) -> bool:
+        return all(one.word == "passed" for one in self.outcomes.values())
 
     def tests(self) -> dict[str, dict[str, Any]]:
         """What is known of each test beside its verdict."""

@@ -117,6 +117,18 @@ def test_a_first_recording_is_no_puzzle(suite: Suite) -> None:
     assert "because of" not in run.text
 
 
+def test_what_is_recorded_anew_on_purpose_is_no_puzzle(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.write(source="def test_one():\n    ask('one')\n    ask(os.environ['TWO'])\n")
+    monkeypatch.setenv("TWO", "two")
+    suite.run().passed(1)
+    monkeypatch.setenv("TWO", "three")
+    run = suite.run("--record-mode=all").passed(1)
+    assert (run.live, run.words()) == (2, {"test_one": "MISS:RECORDED"})
+    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    assert (told["misses"], told["unused"]) == ([], {})
+    assert "because" not in run.text
+
+
 def test_the_verdict_stands_beside_the_outcome(suite: Suite) -> None:
     suite.write(
         source="""

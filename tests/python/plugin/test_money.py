@@ -249,6 +249,45 @@ def test_episodes_that_no_test_plays_any_more(suite: Suite, workers: Workers) ->
     assert "not played any more: 2 episodes in 1 cassette (cassettes/test_it/test_one.yaml)" in run.text
 
 
+@pytest.mark.parametrize("flags", [["test_it.py::test_one"], ["-k", "one or alone"], ["test_it.py"]], ids=["id", "-k", "module"])
+def test_a_run_of_some_tests_tells_of_no_episode_that_another_test_may_play(suite: Suite, flags: list[str], workers: Workers) -> None:
+    suite.conftest(
+        """
+        import pytest
+        from calls import ask
+
+        @pytest.fixture(scope="module", autouse=True)
+        def warm(request):
+            return ask(f"for {request.module.__name__}")
+    """
+    )
+    source = """
+        @pytest.mark.default_cassette("ours")
+        def test_one():
+            ask("one")
+
+        @pytest.mark.default_cassette("ours")
+        def test_two():
+            ask("two")
+
+        def test_alone():
+            ask("alone")
+            %s
+    """
+    suite.write(source=source % "ask('alone, too')")
+    suite.write("test_other.py", "def test_other():\n    pass\n")
+    suite.run().passed(4)
+    suite.write(source=source % "")
+    suite.run(*flags)
+    told = summary(suite)
+    assert (told["complete"], set(told["unused"]) - {"cassettes/test_it/test_alone.yaml"}) == (False, set())
+    assert ("cassettes/test_it/test_alone.yaml" in told["unused"]) == ("test_it.py::test_one" not in flags)
+    suite.write("test_other.py", "def test_other():\n    pytest.skip('here')\n")
+    suite.run()
+    told = summary(suite)
+    assert (told["complete"], set(told["unused"])) == (True, {"cassettes/test_it/test_alone.yaml"})
+
+
 def test_an_episode_that_another_test_plays_is_no_unused_one(suite: Suite) -> None:
     suite.write(
         source="""

@@ -122,6 +122,14 @@ def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite) -
     assert [one.rpartition("/")[2] for one in suite.cassettes()] == ["test_one.yaml"]
 
 
+@pytest.mark.parametrize("flag", ["--collect-only", "--setup-plan", "--setup-only"])
+def test_a_run_without_tests_makes_no_call_and_tells_of_none(suite: Suite, flag: str) -> None:
+    suite.write(source="def test_one():\n    ask('one')\n")
+    seen = run(suite, flag, "-q", "--llm-vcr-fail-on=MISS,LIVE_CALL")
+    assert (seen.code, seen.live, suite.cassettes()) == (0, 0, [])
+    assert "test_one" in seen.text
+
+
 def test_without_the_plugin_nothing_of_ours_happens(suite: Suite, workers: Workers) -> None:
     suite.ini(filterwarnings=None)
     suite.write(source="def test_one():\n    ask('one')\n")

@@ -375,6 +375,62 @@ def test_only_calls_to_providers_are_recorded_and_a_config_of_the_session_applie
     assert suite.cassettes() == []
 
 
+def test_xunits_functions_for_modules_and_classes_are_recorded(suite: Suite, workers: Workers) -> None:
+    suite.write(
+        source="""
+        import unittest
+
+        def setup_module():
+            ask("module up")
+
+        def teardown_module():
+            ask("module down")
+
+        class TestPlain:
+            @classmethod
+            def setup_class(cls):
+                ask("class up")
+
+            @classmethod
+            def teardown_class(cls):
+                ask("class down")
+
+            def setup_method(self):
+                ask("method up")
+
+            def test_one(self):
+                ask("one")
+
+        class TestOfUnittest(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                ask("unittest up")
+
+            @classmethod
+            def tearDownClass(cls):
+                ask("unittest down")
+
+            def setUp(self):
+                ask("set up")
+
+            def test_two(self):
+                ask("two")
+    """
+    )
+    run = replayed(suite, 2)
+    assert {name: one["verdict"] for name, one in fixtures(suite).items()} == {
+        "test_it.py::setup_module (module fixture)": "HIT",
+        "test_it.py::TestPlain::setup_class (class fixture)": "HIT",
+        "test_it.py::TestOfUnittest::setUpClass (class fixture)": "HIT",
+    }
+    assert {one["played"] for one in run.verdicts.values()} == {2}
+    assert {one.rpartition("/")[2] for one in suite.cassettes() if "fixture-" in one} == {
+        f"{name}{phase}.yaml"
+        for name in ("fixture-setup_module", "TestPlain.fixture-setup_class", "TestOfUnittest.fixture-setUpClass")
+        for phase in ("", ".teardown")
+    }
+
+
 def test_rewriting_keeps_what_other_modules_have_from_the_same_fixture(suite: Suite) -> None:
     suite.conftest(
         """
