@@ -193,7 +193,8 @@ REPORT_FOLDER = "llm-vcr-report"
 """Where the JSON report of a run stands, below the root."""
 
 
-@dataclass(frozen=True)
+# What nobody asks of a dataclass is not generated: every run of pytest imports this module, and half of its time went there.
+@dataclass(frozen=True, eq=False, repr=False, match_args=False)
 class Settings:
     """Every setting, checked. The defaults are what a user gets who sets nothing."""
 
@@ -231,7 +232,7 @@ class Settings:
     fail_on: tuple[FailOn, ...] = ()
     report: str = REPORT_FOLDER
 
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict)
     """Where each setting that is not a default came from, in the user's words."""
 
     @property
@@ -392,7 +393,7 @@ def _dollars(text: str) -> float:
     return float(text.strip().removeprefix("$"))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False, match_args=False)
 class Setting:
     """One row of the table: how a setting is read from text, and what it is for."""
 

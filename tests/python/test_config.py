@@ -137,7 +137,7 @@ def test_override_keeps_the_rest_and_says_where_from() -> None:
     second = override(first, "@pytest.mark.llm_vcr", ttl="2h")
     assert (first.ttl, second.ttl, second.media) == (3600.0, 7200.0, "keep")
     assert second.sources == {"media": "llm_vcr_media", "ttl": "@pytest.mark.llm_vcr"}
-    assert second == override(Settings(), "elsewhere", media="keep", ttl=7200), "where a setting comes from is no part of it"
+    assert {**vars(second), "sources": {}} == {**vars(Settings(media="keep", ttl=7200.0)), "sources": {}}
 
 
 @pytest.mark.parametrize("name", ["LLM_VCR_MEDAI", "LLM_VCR_IGNORES", "LLM_VCR_RECORD_MODES", "LLM_VCR_TTLS", "LLM_VCR_MODE"])
@@ -148,7 +148,7 @@ def test_a_misspelt_name_in_the_environment_is_an_error(name: str) -> None:
 
 def test_other_names_in_the_environment_are_left_alone() -> None:
     names = ("LLM_VCR_DISABLE", "LLM_VCR_RECORD", "LLM_VCR_CASSETTE_DIR", "LLM_VCR_DEMO_URL", "VCR_MODE", "LLM_MEDIA")
-    assert read(env=dict.fromkeys(names, "1")) == Settings()
+    assert vars(read(env=dict.fromkeys(names, "1"))) == vars(Settings())
 
 
 @pytest.mark.parametrize("name", ["medai", "trace", "sources"])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llm_vcr.pytest_plugin.marking import has_fixtures
 from llm_vcr.pytest_plugin.owners import Owner, owner, without_suffix
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     told = os.environ.get(_TOLD)
     if told is None:
         return
-    import pytest
-
-    items = [asdict(owner(item)) for item in session.items if isinstance(item, pytest.Function)]
+    items = [asdict(owner(item)) for item in session.items if has_fixtures(item)]
     Path(told).write_text(json.dumps(items), "utf-8")
 
 

@@ -286,7 +286,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self._refusals.append(why)
         if len(self.misses) >= MISSES:
             return why
-        loaded = self.data[: self._loaded_count]
+        # Where everything is recorded anew, no episode could have been the answer.
+        loaded = [] if self.record_mode == RecordMode.ALL else self.data[: self._loaded_count]
         self.misses.append(explain_miss(prepared, loaded, self._reserved, self._index.parts, self.policy.filters.matchers, why or ""))
         return why and "\n".join(self.misses[-1].lines())
 
@@ -464,7 +465,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def unplayed(self) -> list[str]:
         """The keys (`CassetteRecord.keyed`) of the episodes that were loaded from this very cassette, may be played, and were not."""
-        if self._base is None or len(self._played_interactions) >= len(self._base.episodes):
+        replaced = self.saved and self.record_mode == RecordMode.ALL
+        if self._base is None or replaced or len(self._played_interactions) >= len(self._base.episodes):
             return []
         there = {id(request.episode) for request, _ in self.data[: self._loaded_count] if not getattr(request, "borrowed", False)}
         played = {id(request.episode) for request, _ in self._played_interactions if not getattr(request, "borrowed", False)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llm_vcr.pytest_plugin.kept import facts
+from llm_vcr.pytest_plugin.owners import is_own
 from llm_vcr.pytest_plugin.spending import notes
 from llm_vcr.pytest_plugin.verdict import Verdict, judge
 
@@ -32,9 +34,10 @@ class Attempt:
         """What it has left patched, one sentence each."""
 
     def note(self, report: pytest.TestReport) -> None:
-        """Note how a phase ended. An expected failure is what the test is for, so it counts as passed."""
+        """Note how a phase ended. An expected failure is what the test is for, so it counts as passed; a failed subtest fails its test."""
         expected = report.outcome == "skipped" and hasattr(report, "wasxfail")
-        self.phases[report.when or ""] = "passed" if expected else report.outcome
+        if self.phases.get(report.when or "") != "failed":
+            self.phases[report.when or ""] = "passed" if expected else report.outcome
 
     def why_not(self) -> str | None:
         """Why nothing of this attempt may be stored, or ``None``: its setup and its call must have passed."""
@@ -58,7 +61,8 @@ class Attempt:
         verdict = replace(verdict, notes=(*verdict.notes, *self.left_behind))
         if not self.cassettes:
             return verdict
-        return replace(verdict, used=notes(self.cassettes), cassettes=tuple(facts(self.cassettes, passed=self.why_not() is None)))
+        told = facts(self.cassettes, passed=self.why_not() is None, is_own=functools.partial(is_own, self.item))
+        return replace(verdict, used=notes(self.cassettes), cassettes=tuple(told))
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""

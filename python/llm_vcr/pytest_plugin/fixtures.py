@@ -140,7 +140,7 @@ class SharedFixtures:
     # --- what came of it
 
     def _note(self, shared: SharedFixture, opened: Sequence[Cassette], *, passed: bool) -> None:
-        told = tuple(facts(opened, passed=passed))
+        told = tuple(facts(opened, passed=passed, is_own=lambda _: False))
         verdict = replace(judge(opened, (), disabled=None), scope=shared.scope, used=notes(opened), cassettes=told)
         if verdict.verdict == "NOOP" and not told:
             return
@@ -180,10 +180,8 @@ class SharedFixtures:
         """Take what a worker's fixtures did after its last test."""
         self._take(getattr(node, "workeroutput", {}).get(TOLD, []))
 
-    # After pytest has torn down what a run that was broken off has left, and before the report is written.
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Take what no report has carried."""
+    def hand_over(self) -> None:
+        """Take what no report has carried: pytest has torn down what a run that was broken off had left."""
         if self._process == "main":
             self._take(self._pending)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,10 @@ _PREFIX = 10
 """So many digits of a fingerprint are told, as ``llm-vcr show`` has them."""
 
 
-def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[str, Any]]:
+def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str], bool]) -> Iterator[Mapping[str, Any]]:
     """The cassettes of a test after its end: ``id``, number of ``episodes``, ``bytes``, ``recorded_at``, and those ``unplayed``.
+
+    ``is_own`` says whether a cassette is nobody else's; of one that is ``shared``, others may play what was not played here.
 
     ``bytes`` are those of the file, and in a shared store those of the bodies. A test that did not pass tells nothing of what it would
     have played.
@@ -39,12 +41,14 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool) -> Iterator[Mapping[st
             except OSError:
                 continue
         moment = datetime.now(UTC) if one.saved or base is None else base.recorded_at
+        unplayed = [_short(key) for key in one.unplayed()] if passed else []
         yield {
             "id": cassette_id,
             "episodes": episodes,
             "bytes": _bodies(one) if size is None else size,
             "recorded_at": None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds"),
-            "unplayed": [_short(key) for key in one.unplayed()] if passed else [],
+            "unplayed": unplayed,
+            "shared": bool(unplayed) and not is_own(cassette_id),
             "told": passed,
         }
 
@@ -60,12 +64,16 @@ def _short(key: str) -> str:
     return f"{print_[:_PREFIX]}:{ordinal}" if ordinal != "0" else print_[:_PREFIX]
 
 
-def unused(tests: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, list[str]]:
-    """The episodes of each cassette that none of its tests played, from the `facts` of all tests; of several tests, what none played."""
+def unused(tests: Iterable[Iterable[Mapping[str, Any]]], *, everyone: bool) -> dict[str, list[str]]:
+    """The episodes of each cassette that none of its tests played, from the `facts` of all tests; of several tests, what none played.
+
+    Unless ``everyone`` was run to its end, nothing is told of a cassette that is shared: a test that was not run may play it.
+    """
     found: dict[str, list[str] | None] = {}
     for cassettes in tests:
         for one in cassettes:
             before = found.get(one["id"], one["unplayed"])
             # One test that failed might have played them all.
-            found[one["id"]] = [key for key in before if key in one["unplayed"]] if one["told"] and before is not None else None
+            known = one["told"] and before is not None and (everyone or not one["shared"])
+            found[one["id"]] = [key for key in before or () if key in one["unplayed"]] if known else None
     return {cassette_id: keys for cassette_id, keys in sorted(found.items()) if keys}

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from llm_vcr.errors import LiveCallRefusedError
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.journal import Journal
 from llm_vcr.pytest_plugin.origins import Origins, watch_executors
 from llm_vcr.pytest_plugin.patching import Patches
 
@@ -57,7 +58,13 @@ class LiveCalls:
     """Watches a process for live calls. It is the cassettes' `Spending` too: all calls draw on one budget."""
 
     def __init__(
-        self, is_provider: Callable[[str], bool], is_credential: Callable[[str], bool], budget: Budget, origins: Origins, root: Path
+        self,
+        is_provider: Callable[[str], bool],
+        is_credential: Callable[[str], bool],
+        budget: Budget,
+        origins: Origins,
+        root: Path,
+        journal: Journal | None = None,
     ) -> None:
         """Watch for these hosts; user code is what stands below ``root`` and in no installed package."""
         self._is_provider = is_provider
@@ -65,6 +72,7 @@ class LiveCalls:
         self._budget = budget
         self._origins = origins
         self._root = str(root)
+        self._journal = journal
         self._expected: Counter[str] = Counter()
         self._passing: Counter[str] = Counter()
         """Calls that a cassette let pass: each resolves its name once, or not at all."""
@@ -98,8 +106,11 @@ class LiveCalls:
         """See `llm_vcr.playback.policy.Spending`."""
         if not self._budget.take():
             return self._budget.why_refused()
+        host = _plain(request.host)
+        if self._journal is not None:
+            self._note(LiveCall(host, "vcrpy", ""), around=False)
         with self._lock:
-            self._expected[_plain(request.host)] += 1
+            self._expected[host] += 1
         return None
 
     def settle(self, request: Any, response: Mapping[str, Any]) -> None:
@@ -158,9 +169,16 @@ class LiveCalls:
         with self._lock:
             (self.strangers if origin else self.seen).append(call)
         if allowed:
+            self._note(call, around=True)
             self._budget.settle_unseen(name)
             return None
         return f"a call to {name} around every cassette: {self._budget.why_refused()} ({call.where})"
+
+    def _note(self, call: LiveCall, *, around: bool) -> None:
+        running = self._origins.current
+        if self._journal is not None:
+            nodeid = running.nodeid if running is not None and not call.started_by else ""
+            self._journal.note(nodeid, call.dump(), around=around)
 
     def _passes(self, name: str) -> bool:
         with self._lock:

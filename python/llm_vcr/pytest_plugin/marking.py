@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -35,7 +35,7 @@ class Marking:
             pytest.UsageError: for a marker that cannot be.
         """
         for item in items:
-            if not isinstance(item, pytest.Function):
+            if not has_fixtures(item):
                 continue
             off = self.arguments(item).get("off")
             if off:
@@ -110,6 +110,11 @@ def _matches(pattern: str, nodeid: str) -> bool:
     """Whether ``pattern`` is the test, a class, module or folder it stands in, or a pattern with ``*`` over its whole id."""
     exact = pattern.rstrip("/")
     return nodeid == exact or nodeid.startswith((f"{exact}/", f"{exact}::", f"{exact}[")) or fnmatch.fnmatchcase(nodeid, pattern)
+
+
+def has_fixtures(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Whether pytest gives fixtures to an item, and so pytest-recording a cassette: to functions, and to doctests."""
+    return hasattr(item, "fixturenames")
 
 
 def is_automatic(item: pytest.Item) -> bool:

@@ -62,20 +62,32 @@ class SharedFixture:
 _OF_OTHERS = ("_pytest.", "pytest_recording.", "pytest_asyncio.", "anyio.", "xdist.")
 """Fixtures of the test runner itself and of what we drive: none of them calls a provider."""
 
+_XUNIT = {
+    "_xunit_setup_module_fixture_": "setup_module",
+    "_xunit_setup_class_fixture_": "setup_class",
+    "_unittest_setUpClass_fixture_": "setUpClass",
+}
+"""Fixtures that pytest makes of a user's own functions (and of their counterparts for the end): how they begin, what people call them."""
+
 _LONGEST = 200
 """Bytes of a file name: file systems take 255 with suffixes and temporary names."""
 
 
 def shared_fixture(fixturedef: pytest.FixtureDef[Any], root: Path, param: Sequence[Any], index: int) -> SharedFixture | None:
     """The fixture with its parameter (none, or one), number ``index`` of those it has; ``None`` for one that each test has by itself."""
-    module = str(getattr(fixturedef.func, "__module__", ""))
-    if fixturedef.scope == "function" or f"{module}.".startswith(_OF_OTHERS):
+    if fixturedef.scope == "function":
         return None
+    name = fixturedef.argname
+    if f"{getattr(fixturedef.func, '__module__', '')}.".startswith(_OF_OTHERS):
+        theirs = next((plain for begin, plain in _XUNIT.items() if name.startswith(begin)), None)
+        if theirs is None:
+            return None
+        name = theirs
     place, _, cls = fixturedef.baseid.partition("::")
     where = Path(place) if place.endswith(".py") else Path(place) / "conftest.py"
-    plain = ".".join(filter(None, (*cls.split("::"), f"fixture-{fixturedef.argname}")))
+    plain = ".".join(filter(None, (*cls.split("::"), f"fixture-{name}")))
     ident = "".join(f"[{_param_id(fixturedef, one, index)}]" for one in param)
-    defined = "::".join(filter(None, (where.as_posix(), cls, fixturedef.argname)))
+    defined = "::".join(filter(None, (where.as_posix(), cls, name)))
     return SharedFixture(
         f"{defined}{ident} ({fixturedef.scope} fixture)",
         root / where.parent / "cassettes" / where.stem,

@@ -30,6 +30,9 @@ def own_mock(item: pytest.Function, root: Path) -> str | None:
     for name, library in _FIXTURES.items():
         if name in item.fixturenames:
             return f"uses {library}"
+    if (doctest := getattr(item, "dtest", None)) is not None:
+        used = _used_by_examples("".join(one.source for one in doctest.examples))
+        return f"uses {used}" if used else None
     functions = [item.function, *(one.func for name in item.fixturenames for one in _definitions(item, name))]
     for function in functions:
         code = getattr(_plain(function), "__code__", None)
@@ -50,6 +53,16 @@ def _plain(function: Any) -> Any:
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return getattr(function, "__func__", function)
+
+
+def _used_by_examples(source: str) -> str | None:
+    """What the examples of a doctest use."""
+    try:
+        tree = ast.parse(source)
+    except (ValueError, SyntaxError, RecursionError):
+        return None
+    bound = _bound(tree)
+    return next(filter(None, (_mock(node, bound) for node in ast.walk(tree))), None)
 
 
 @functools.lru_cache(maxsize=4096)

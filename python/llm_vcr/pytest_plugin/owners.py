@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llm_vcr.pytest_plugin.marking import has_fixtures
 from llm_vcr.pytest_plugin.naming import names, shared_fixture
 
 
@@ -43,6 +44,14 @@ def owner(item: pytest.Function) -> Owner:
         return Owner(item.nodeid, (*(name.rpartition("/")[2] for name in own), *_fixtures(item)), anywhere=True, shared=shared)
     folder = _folder(item.path, item.config.rootpath)
     return Owner(item.nodeid, (*(f"{folder}/{name}" for name in own), *_fixtures(item)), anywhere=False, shared=shared)
+
+
+def is_own(item: pytest.Item, cassette_id: str) -> bool:
+    """Whether a cassette has the name that a test alone gives to its own: no marker and no fixture of the user's names it."""
+    if item.get_closest_marker("default_cassette") is not None:
+        return False
+    folder = _folder(item.path, item.config.rootpath)
+    return without_suffix(cassette_id) in {f"{folder}/{name}" for name in names(item) if name}
 
 
 def _is_of(stem: str, shared: str) -> bool:
@@ -110,9 +119,7 @@ class Collected:
 
     def owned(self) -> dict[str, list[str]]:
         """The ids, without suffix, that belong to the tests; and where only the ``names`` of cassettes are known, those."""
-        import pytest
-
-        everyone = [owner(item) for item in self._items if isinstance(item, pytest.Function)]
+        everyone = [owner(item) for item in self._items if has_fixtures(item)]
         return {
             "ids": sorted({one for each in everyone if not each.anywhere for one in each.cassettes}),
             "names": sorted({one for each in everyone if each.anywhere for one in each.cassettes}),

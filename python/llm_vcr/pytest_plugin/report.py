@@ -48,6 +48,8 @@ class Report:
                         nodeid = told.pop("test")
                         del told["used"]  # priced by now
                         tests[nodeid] = {**told, **known.get(nodeid, {})}
+            # A process that crashed wrote nothing of the test that was running.
+            tests |= {nodeid: dict(told) for nodeid, told in known.items() if nodeid not in tests and "verdict" in told}
             self._make()
             text = json.dumps({**summary, "tests": tests}, indent=2)
             (self.folder / SUMMARY).write_text(text + "\n", "utf-8")

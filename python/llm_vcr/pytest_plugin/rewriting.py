@@ -19,10 +19,13 @@ class FreshMarkers(list[pytest.Mark]):
 
 
 def without_rewrite(name: str, value: Any) -> Any:
-    """The value of the fixture ``vcr_config`` or ``vcr_markers`` as pytest-recording may see it; any other as it is."""
+    """The value of the fixture ``vcr_config`` or ``vcr_markers`` as pytest-recording may see it; any other as it is.
+
+    Under ``--setup-plan`` nothing is set up, and the value is none.
+    """
     if name == "vcr_config" and isinstance(value, dict) and value.get("record_mode") == "rewrite":
         return FreshConfig({**value, "record_mode": "new_episodes"})
-    if name == "vcr_markers" and any(mark.kwargs.get("record_mode") == "rewrite" for mark in value):
+    if name == "vcr_markers" and isinstance(value, list) and any(mark.kwargs.get("record_mode") == "rewrite" for mark in value):
         return FreshMarkers(_plain(mark) for mark in value)
     return value
 

@@ -21,6 +21,7 @@ from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.fixtures import SharedFixtures
 from llm_vcr.pytest_plugin.gate import Failure
 from llm_vcr.pytest_plugin.guard import Guard
+from llm_vcr.pytest_plugin.journal import Journal, read, unread
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
@@ -63,9 +64,16 @@ class Session:
         # Only a worker of xdist has it.
         self._workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._tickets: Path | None = None
-        if settings.max_live_calls is not None or settings.max_live_usd is not None:
+        if self._workerinput is not None:
             # Workers draw on the tickets of the process that started them.
-            self._tickets = Path(self._workerinput["llm_vcr_tickets"] if self._workerinput else tempfile.mkdtemp(prefix="llm-vcr-"))
+            self._tickets = Path(self._workerinput["llm_vcr_tickets"])
+        elif settings.max_live_calls is not None or settings.max_live_usd is not None:
+            self._tickets = Path(tempfile.mkdtemp(prefix="llm-vcr-"))
+        self._down: set[str] = set()
+        """The workers that have ended, and told all they could."""
+        self._journal: Journal | None = None
+        if self._workerinput is not None and self._tickets is not None:
+            self._journal = Journal(self._tickets, self._workerinput["workerid"])
         budget = Budget(settings.max_live_calls, self._tickets, settings.max_live_usd)
         origins = Origins()
         self._calls = LiveCalls(
@@ -74,6 +82,7 @@ class Session:
             budget,
             origins,
             config.rootpath,
+            self._journal,
         )
         self._guard = Guard(config, settings, origins)
         config.pluginmanager.register(self._guard, "llm_vcr_guard")
@@ -84,7 +93,8 @@ class Session:
         self._totals = Totals(config, settings, budget, self._report)
         self._summary = self._totals.summary
         config.pluginmanager.register(self._totals, "llm_vcr_totals")
-        config.pluginmanager.register(SharedFixtures(config, self, self._summary, self._report), "llm_vcr_shared_fixtures")
+        self._shared = SharedFixtures(config, self, self._summary, self._report)
+        config.pluginmanager.register(self._shared, "llm_vcr_shared_fixtures")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (
@@ -187,17 +197,31 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of xdist where the tickets are."""
-        node.workerinput["llm_vcr_tickets"] = str(self._tickets) if self._tickets else None
+        """Tell a worker of xdist where the tickets are, and where it keeps its journal."""
+        self._tickets = self._tickets or Path(tempfile.mkdtemp(prefix="llm-vcr-"))
+        node.workerinput["llm_vcr_tickets"] = str(self._tickets)
         node.workerinput["llm_vcr_everything"] = self._is_everything()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take what a worker has to tell beside its tests' reports."""
-        told = getattr(node, "workeroutput", {})
-        self._summary.outside += told.get("llm_vcr_outside", [])
-        self._summary.exchanges.update(told.get("llm_vcr_exchanges", {}))
-        self._unmatched.update(told.get("llm_vcr_unmatched", []))
+        """Take what a worker has to tell beside its tests' reports; of one that crashed, what its journal says."""
+        self._down.add(node.gateway.id)
+        told = getattr(node, "workeroutput", None)
+        if told is None:
+            self._take_lost(node.gateway.id, "crashed")
+            return
+        # Once: of a worker that was interrupted, xdist says twice that it is down.
+        self._summary.outside += told.pop("llm_vcr_outside", [])
+        self._summary.exchanges.update(told.pop("llm_vcr_exchanges", {}))
+        self._unmatched.update(told.pop("llm_vcr_unmatched", []))
+        for nodeid, verdict in told.pop("llm_vcr_broken_off", []):
+            self._totals.lose(nodeid, Verdict.parse(verdict))
+
+    def _take_lost(self, worker: str, what: str) -> None:
+        lost = read(self._tickets, worker, what)
+        self._summary.outside += lost.outside
+        for nodeid, verdict in lost.verdicts():
+            self._totals.lose(nodeid, verdict)
 
     def _is_everything(self) -> bool:
         """Whether the run collects all tests: then an entry of ``llm_vcr_skip`` that names none of them is a mistake."""
@@ -205,24 +229,50 @@ class Session:
             return bool(self._workerinput["llm_vcr_everything"])
         return self._totals.collected.is_asked_for
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand over to the controller, or, as the controller, decide whether the run fails."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """The session is over when everybody has torn down what a run that was broken off has left."""
         self._finished = True
+        if self._attempt is not None:
+            # The run was broken off in the middle of a test: pytest saves its cassette now, and calls none of the test's hooks.
+            self._attempt.close_gate()
+        try:
+            return (yield)
+        finally:
+            self._finish(session)
+
+    def _finish(self, session: pytest.Session) -> None:
+        """Hand over to the controller, or, as the controller, decide whether the run fails, and tell it."""
+        broken_off = self._broken_off()
         self._take_outside_calls("after the last test")
+        self._shared.hand_over()
         if self._workerinput is not None:
             told = {
                 "llm_vcr_outside": self._summary.outside,
                 "llm_vcr_exchanges": dict(self._calls.exchanges),
                 "llm_vcr_unmatched": sorted(self._unmatched),
+                "llm_vcr_broken_off": broken_off,
                 "llm_vcr_collected": self._totals.told_by_worker(any_marked=self._marking.any_marked),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's
             return
+        for nodeid, verdict in broken_off:
+            self._totals.lose(nodeid, Verdict.parse(verdict))
+        for worker in unread(self._tickets, self._down):
+            self._take_lost(worker, "was stopped")
         self._summary.exchanges.update(self._calls.exchanges)
         unmatched = [f"llm_vcr_skip = {one} names no test" for one in sorted(self._unmatched)]
         holes = [Failure(f"llm_vcr_canary: {one}") for one in self._guard.holes]
         self._totals.decide(session, [*unmatched, *self._guard.hints], holes, any_marked=self._marking.any_marked)
+        self._totals.tell(session)
+
+    def _broken_off(self) -> list[tuple[str, str]]:
+        """The test that was running when the run was broken off, with its verdict: no report of it carries that."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is None:
+            return []
+        self._tell(attempt)
+        return [(attempt.item.nodeid, str(told)) for name, told in attempt.item.user_properties if name == PROPERTY]
 
     def _take_outside_calls(self, when: str) -> None:
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
@@ -395,6 +445,11 @@ class Session:
         item.user_properties[:] = [*_others(item.user_properties), (PROPERTY, verdict.bounded().dump())]
         if self._report is not None and verdict.verdict != "UNMARKED:NO_TRAFFIC":
             self._report.add(item.nodeid, verdict)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """All that is to be told of a test has been sent."""
+        if self._journal is not None:
+            self._journal.test_is_told()
 
     # --- what is shown
 

@@ -60,6 +60,8 @@ class Summary:
     """`owners.Collected.owned`, where somebody has told it."""
     complete: bool = False
     """All tests were collected, and none was left out."""
+    lost: dict[str, Verdict] = field(default_factory=dict)
+    """The verdicts of tests that were broken off: their process crashed, or they ended the run."""
     hints: list[str] = field(default_factory=list)
     """What the user should know of the settings."""
     _orphans: list[str] | None = None
@@ -70,6 +72,16 @@ class Summary:
         bill = self.bills[nodeid] = Bill().add(verdict.used)
         bill.unknown_calls += verdict.leaked
         return bill
+
+    def lose(self, nodeid: str, verdict: Verdict) -> None:
+        """Take the verdict of a test that was broken off, which is no success."""
+        self.lost[nodeid] = self.found(nodeid, verdict)
+        self.add(nodeid, self.lost[nodeid])
+        self.outcomes.setdefault(nodeid, Outcome()).word = "failed"
+
+    def found(self, nodeid: str, verdict: Verdict) -> Verdict:
+        """The verdict of a test, with what it spent where it was broken off before, and is run again in another worker."""
+        return verdict if nodeid not in self.lost else verdict.after(self.lost[nodeid])
 
     def join(self, nodeid: str, verdict: Verdict, *, passed: bool) -> None:
         """Take the verdict of a fixture that tests share, beside what it has come to already."""
@@ -137,18 +149,22 @@ class Summary:
             "media_shrunk": sum(one.shrunk for one in verdicts),
             "masked_values": self._masked(),
             "store": dict(self.store),
-            "unused": unused(one.cassettes for one in verdicts),
+            "unused": unused((one.cassettes for one in verdicts), everyone=self.complete and self._all_passed()),
             "orphans": self.orphans(root),
         }
+
+    def _all_passed(self) -> bool:
+        return all(one.word == "passed" for one in self.outcomes.values())
 
     def tests(self) -> dict[str, dict[str, Any]]:
         """What is known of each test beside its verdict."""
         known: dict[str, dict[str, Any]] = {}
         for nodeid, verdict in self.verdicts.items():
             bill, outcome = self.bills[nodeid], self.outcomes.get(nodeid, Outcome())
+            here = verdict.scope or nodeid in self.lost
             known[nodeid] = {
-                # Of a fixture, each process knows what it did there; only here it is put together.
-                **({name: value for name, value in asdict(verdict).items() if name != "used"} if verdict.scope else {}),
+                # Of a fixture, each process knows what it did there; only here it is put together. So is what was broken off.
+                **({name: value for name, value in asdict(verdict).items() if name != "used"} if here else {}),
                 **bill.totals(),
                 "models": bill.by_model(),
                 "seconds": round(outcome.seconds, 4),

@@ -89,10 +89,14 @@ class Totals:
         told = dict(report.user_properties).get(PROPERTY)
         if not isinstance(told, str):
             return
-        verdict = Verdict.parse(told)
+        verdict = self.summary.found(report.nodeid, Verdict.parse(told))
         bill = self.summary.add(report.nodeid, verdict)
         others = [one for one in report.user_properties if one[0] != PROPERTY]
         report.user_properties = [*others, *_properties(verdict, bill)]
+
+    def lose(self, nodeid: str, verdict: Verdict) -> None:
+        """Take the verdict of a test that was broken off, as no report carries it."""
+        self.summary.lose(nodeid, verdict)
 
     # --- the end
 
@@ -111,11 +115,9 @@ class Totals:
     def _worth_telling(self) -> bool:
         return self.summary.worth_telling or bool(self.failures)
 
-    # Last: others may still change the exit status.
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def tell(self, session: pytest.Session) -> None:
         """Write the report."""
-        if self._is_worker or not (self._worth_telling or self.summary.hints or self._presented.wanted):
+        if not (self._worth_telling or self.summary.hints or self._presented.wanted):
             return
         self.summary.store = ask(self._settings, self._config.rootpath).data()
         data = self.summary.data(self._config.rootpath, int(session.exitstatus), [one.sentence() for one in self.failures])
@@ -133,8 +135,12 @@ class Totals:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it."""
         if (data := getattr(self, "_data", None)) is not None:
-            failures = [one.sentence(_NAMED) for one in self.failures]
-            overview.show(terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"))
+            named = _NAMED if len(self.failures) < _NAMED else 1
+            failures = [one.sentence(named) for one in self.failures]
+            folder = self._settings.report_folder or ""
+            overview.show(
+                terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"), folder=folder
+            )
         self._presented.show(terminalreporter)
 
 

@@ -51,6 +51,9 @@ def ask(prompt, url=URL, **more):
 '''
 
 
+Workers = tuple[str, ...]
+
+
 @dataclass
 class Run:
     """What came of an inner run."""
@@ -84,6 +87,8 @@ class Suite:
     pytester: pytest.Pytester
     provider: FakeProvider
     settings: dict[str, str] = field(default_factory=dict)
+    workers: Workers = ()
+    """What every run is started with: nothing, or the flags for workers."""
 
     @property
     def path(self) -> Path:
@@ -110,10 +115,11 @@ class Suite:
     def run(self, *arguments: str, subprocess: bool = False, cache: bool = False) -> Run:
         """Run it; ``cache`` keeps pytest's own, for ``--lf``."""
         before = self.provider.count
+        arguments = (*self.workers, *arguments)
         xml = self.path / "junit.xml"
         xml.unlink(missing_ok=True)
         everything = (*(() if cache else ("-p", "no:cacheprovider")), f"--junitxml={xml}", *arguments)
-        if subprocess:
+        if subprocess or "-n" in arguments:
             result = self.pytester.runpytest_subprocess(*everything, timeout=120)
         else:
             result = self.pytester.runpytest_inprocess(*everything)
@@ -157,6 +163,13 @@ def suite(pytester: pytest.Pytester, provider: FakeProvider, monkeypatch: pytest
     yield made
     assert _patched_places() == before, "the plugin left something patched"
     assert PLACEHOLDER_KEY not in os.environ.values(), "the plugin left a key behind"
+
+
+@pytest.fixture(params=[(), ("-n", "2")], ids=["serial", "workers"])
+def workers(request: pytest.FixtureRequest, suite: Suite) -> Workers:
+    """Every run of the test in one process, and in a second case with two workers of xdist: for each promise, what carries it."""
+    suite.workers = request.param
+    return suite.workers
 
 
 def _patched_places() -> list[object]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 THREAD = """
     import threading
@@ -274,8 +274,7 @@ def test_telemetry_of_a_thread_of_no_test_is_in_no_cassette(suite: Suite) -> Non
     assert (again.words()["test_a"], again.words()["test_that_is_about_telemetry"]) == ("HIT", "HIT")
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_exchanges_of_credentials_are_live_uncounted_and_told(suite: Suite, workers: list[str]) -> None:
+def test_exchanges_of_credentials_are_live_uncounted_and_told(suite: Suite, workers: Workers) -> None:
     suite.ini(llm_vcr_credential_hosts="localhost")
     suite.write(
         source="""
@@ -295,9 +294,9 @@ def test_exchanges_of_credentials_are_live_uncounted_and_told(suite: Suite, work
             exchange()
     """
     )
-    first = suite.run(*workers, subprocess=bool(workers)).passed(3)
+    first = suite.run().passed(3)
     assert first.live == 4
-    run = suite.run("--llm-vcr-max-live-calls=0", "--llm-vcr-fail-on=MISS,LIVE_CALL", *workers, subprocess=bool(workers)).passed(3)
+    run = suite.run("--llm-vcr-max-live-calls=0", "--llm-vcr-fail-on=MISS,LIVE_CALL").passed(3)
     assert (run.live, run.code) == (3, 0)
     assert run.words() == {"test_automatic": "HIT", "test_marked": "NOOP", "test_opted_out": "DISABLED"}
     assert [one.count("localhost") for one in [path.read_text("utf-8") for path in suite.path.rglob("*.yaml")]] == [0]

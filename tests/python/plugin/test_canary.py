@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 HOLE = """
     @pytest.fixture
@@ -38,10 +38,9 @@ SESSION_HOLE = """
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_a_client_that_is_not_patched_ends_the_run_before_it_is_used(suite: Suite, workers: list[str]) -> None:
+def test_a_client_that_is_not_patched_ends_the_run_before_it_is_used(suite: Suite, workers: Workers) -> None:
     suite.write(source=HOLE)
-    run = suite.run(*workers, subprocess=bool(workers))
+    run = suite.run()
     assert run.live == 0
     assert run.code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     assert "calls through httpx 0." in run.text
@@ -49,8 +48,7 @@ def test_a_client_that_is_not_patched_ends_the_run_before_it_is_used(suite: Suit
     assert "FAILED llm_vcr_canary: calls through httpx" in run.text
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_a_hole_without_any_cassette_is_found_before_the_first_test(suite: Suite, workers: list[str]) -> None:
+def test_a_hole_without_any_cassette_is_found_before_the_first_test(suite: Suite, workers: Workers) -> None:
     suite.conftest(SESSION_HOLE)
     suite.write(
         source="""
@@ -65,7 +63,7 @@ def test_a_hole_without_any_cassette_is_found_before_the_first_test(suite: Suite
             pass
     """
     )
-    run = suite.run(*workers, subprocess=True)
+    run = suite.run(subprocess=True)
     assert run.live == 0
     assert run.code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     assert "calls through httpx2 2." in run.text

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 # What varies between runs, the word that must name it, and where it stands.
 CAUSES = {
@@ -82,8 +82,7 @@ def test_identical_misses_stand_once_with_their_number(suite: Suite, monkeypatch
     assert len(told["tests"]["test_it.py::test_one"]["misses"]) == 20
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_misses_of_the_suite_are_grouped_by_cause_and_path(suite: Suite, workers: list[str]) -> None:
+def test_misses_of_the_suite_are_grouped_by_cause_and_path(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         import random
@@ -97,7 +96,7 @@ def test_misses_of_the_suite_are_grouped_by_cause_and_path(suite: Suite, workers
     """
     )
     suite.run().passed(5)
-    run = suite.run(*workers, subprocess=bool(workers)).passed(5)
+    run = suite.run().passed(5)
     assert run.live == 4
     assert "4 tests miss because of number at `metadata.trace`" in run.text
     told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
@@ -116,6 +115,18 @@ def test_a_first_recording_is_no_puzzle(suite: Suite) -> None:
     run = suite.run()
     assert "cause:" not in run.text
     assert "because of" not in run.text
+
+
+def test_what_is_recorded_anew_on_purpose_is_no_puzzle(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.write(source="def test_one():\n    ask('one')\n    ask(os.environ['TWO'])\n")
+    monkeypatch.setenv("TWO", "two")
+    suite.run().passed(1)
+    monkeypatch.setenv("TWO", "three")
+    run = suite.run("--record-mode=all").passed(1)
+    assert (run.live, run.words()) == (2, {"test_one": "MISS:RECORDED"})
+    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    assert (told["misses"], told["unused"]) == ([], {})
+    assert "because" not in run.text
 
 
 def test_the_verdict_stands_beside_the_outcome(suite: Suite) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 
 def test_only_a_passing_setup_and_call_save(suite: Suite) -> None:
@@ -64,6 +64,35 @@ def test_only_a_passing_setup_and_call_save(suite: Suite) -> None:
         # Its setup and its call passed: what a fixture does afterwards says nothing about the answers.
         "test_teardown_error": ("MISS:RECORDED", ""),
     }
+
+
+def test_a_test_with_a_failed_subtest_saves_nothing(suite: Suite, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.write(
+        source="""
+        import unittest
+
+        class TestOfUnittest(unittest.TestCase):
+            def test_sub(self):
+                for number in range(3):
+                    with self.subTest(number=number):
+                        ask(f"number {number}")
+                        assert number != int(os.environ["BROKEN"])
+
+        def test_sub(subtests):
+            for number in range(3):
+                with subtests.test(number=number):
+                    ask(f"number {number}")
+                    assert number != int(os.environ["BROKEN"])
+    """
+    )
+    monkeypatch.setenv("BROKEN", "1")
+    run = suite.run()
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert (run.live, suite.cassettes()) == (6, [])
+    assert {(one["verdict"], one["reason"]) for one in run.verdicts.values()} == {("MISS:NOT_PERSISTED", "call failed")}
+    monkeypatch.setenv("BROKEN", "9")
+    run = suite.run()
+    assert (run.code, set(run.words().values()), len(suite.cassettes())) == (0, {"MISS:RECORDED"}, 2)
 
 
 @pytest.mark.parametrize("status", [401, 500])

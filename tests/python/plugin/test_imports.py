@@ -23,31 +23,46 @@ def test_importing_the_package_and_the_plugin_loads_nothing_heavy() -> None:
 
 MODULES = 6
 """So many modules may come on top of what pytest has imported: four are ours."""
-SHARE = 20
-"""Of what pytest itself takes to be imported, the package and the plugin may take this part (measured: a thirtieth, 4 ms of 130)."""
+
+MILLISECONDS = 5.0
+"""What the package and the plugin may take to be imported, to offer their options and to read their settings, where they stay off."""
+
+SHARE = 30
+"""Where a machine is slower than the one on which pytest takes 150 ms to be imported, they may take this part of that."""
 
 _TIMED = """
 import sys, time
-start = time.process_time()
-import pytest
-between, before = time.process_time(), set(sys.modules)
+now = lambda: time.process_time() * 1000
+start = now()
+import pytest, _pytest.config
+of_pytest = now() - start
+config = _pytest.config.get_config()
+before = set(sys.modules)
+start = now()
 import llm_vcr, llm_vcr.pytest_plugin
-print(between - start, time.process_time() - between, *sorted(set(sys.modules) - before))
+config.pluginmanager.register(llm_vcr.pytest_plugin, "llm_vcr")
+of_ours, modules = now() - start, set(sys.modules) - before
+config.parse([])
+start = now()
+llm_vcr.pytest_plugin.pytest_configure(config)
+print(of_pytest, of_ours + now() - start, *sorted(modules))
 """
 
 
-def test_importing_the_package_and_the_plugin_costs_a_small_part_of_importing_pytest(tmp_path: Path) -> None:
+def test_the_package_and_the_plugin_cost_5_ms_where_they_are_off(tmp_path: Path) -> None:
     # Compiled once, as on anybody's machine; the first run is not counted.
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    shares = []
-    for _ in range(6):
-        done = subprocess.run([sys.executable, "-c", _TIMED], env=environment, capture_output=True, text=True, check=True, timeout=120)
+    times = []
+    for _ in range(9):
+        command = [sys.executable, "-c", _TIMED]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=120)
         of_pytest, of_ours, *modules = done.stdout.split()
-        shares.append(float(of_ours) / float(of_pytest))
+        times.append((float(of_pytest), float(of_ours)))
         assert len(modules) <= MODULES, modules
-    # The best one: noise only adds, and a module too many takes its time each time.
-    assert min(shares[1:]) <= 1 / SHARE
+    # The best ones: noise only adds, and what is too much takes its time each time.
+    of_pytest, of_ours = (min(several) for several in zip(*times[1:], strict=True))
+    assert of_ours <= max(MILLISECONDS, of_pytest / SHARE)
 
 
 def test_a_run_without_a_marked_test_loads_neither_vcr_nor_a_client(suite: Suite) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 LEAKS = {
     "opted out": """
@@ -145,8 +145,7 @@ def test_zero_stops_a_leak_before_a_byte_leaves(suite: Suite, kind: str) -> None
     assert verdict["leaked"] == 0
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_a_call_at_import_belongs_to_no_test_and_counts(suite: Suite, workers: list[str]) -> None:
+def test_a_call_at_import_belongs_to_no_test_and_counts(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         import urllib.request
@@ -160,7 +159,7 @@ def test_a_call_at_import_belongs_to_no_test_and_counts(suite: Suite, workers: l
             assert ANSWER
     """
     )
-    run = suite.run("--llm-vcr-fail-on=LIVE_CALL", *workers, subprocess=bool(workers)).passed(1)
+    run = suite.run("--llm-vcr-fail-on=LIVE_CALL").passed(1)
     # Every worker imports the module.
     assert run.live == (2 if workers else 1)
     assert run.code == pytest.ExitCode.TESTS_FAILED

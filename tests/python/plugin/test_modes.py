@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 ONE = """
     def test_one():
@@ -20,6 +22,35 @@ def test_auto_records_and_replays_every_test(suite: Suite) -> None:
     again = suite.run().passed(1)
     assert (again.live, again.words()) == (0, {"test_one": "HIT"})
     assert again.verdicts["test_one"]["played"] == 1
+
+
+def test_auto_records_doctests_too(suite: Suite, workers: Workers) -> None:
+    suite.ini(addopts="--doctest-modules --doctest-glob=*.md")
+    suite.write(
+        "shop.py",
+        source="""
+        def describe():
+            '''
+            >>> bool(ask("a module"))
+            True
+            '''
+
+        def mocked():
+            '''
+            >>> transport = httpx.MockTransport(lambda request: httpx.Response(200, text="mocked"))
+            >>> httpx.Client(transport=transport).post(URL).text
+            'mocked'
+            '''
+    """,
+    )
+    (suite.path / "GUIDE.md").write_text(">>> from calls import ask\n>>> bool(ask('a guide'))\nTrue\n", "utf-8")
+    suite.write(source="def test_one():\n    ask('one')\n")
+    assert suite.run().passed(4).live == 3
+    again = suite.run("--llm-vcr-max-live-calls=0").passed(4)
+    assert (again.code, again.live) == (0, 0)
+    assert again.words() == {"GUIDE.md": "HIT", "shop.describe": "HIT", "shop.mocked": "DISABLED", "test_one": "HIT"}
+    assert suite.cassettes() == ["cassettes/GUIDE/GUIDE.md.yaml", "cassettes/shop/shop.describe.yaml", "cassettes/test_it/test_one.yaml"]
+    assert json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))["orphans"] == []
 
 
 @pytest.mark.parametrize("marker", ["vcr", "llm_vcr"])

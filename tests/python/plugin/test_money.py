@@ -12,9 +12,7 @@ import pytest
 import yaml
 from genai_prices import Usage, calc_price
 
-from tests.python.plugin.conftest import Suite
-
-WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
+from tests.python.plugin.conftest import Suite, Workers
 
 SIX = """
     @pytest.mark.parametrize("number", range(6))
@@ -38,10 +36,9 @@ def price_of(cassette: Path) -> float:
     return dollars
 
 
-@WORKERS
-def test_dollars_are_told_by_test_and_model(suite: Suite, workers: list[str]) -> None:
+def test_dollars_are_told_by_test_and_model(suite: Suite, workers: Workers) -> None:
     suite.write(source=SIX)
-    first = suite.run(*workers, subprocess=bool(workers)).passed(6)
+    first = suite.run().passed(6)
     prices = {name.rpartition("/")[2].removesuffix(".yaml"): price_of(suite.path / name) for name in suite.cassettes()}
     whole = sum(prices.values())
     assert whole > 0
@@ -51,7 +48,7 @@ def test_dollars_are_told_by_test_and_model(suite: Suite, workers: list[str]) ->
         name: pytest.approx(dollars) for name, dollars in prices.items()
     }
     assert re.search(r"^dollars: (< )?\$0\.000\d+ spent, \$0 avoided$", first.text, re.MULTILINE)
-    again = suite.run(*workers, subprocess=bool(workers)).passed(6)
+    again = suite.run().passed(6)
     told = summary(suite)
     assert told["dollars"] == {"spent": 0, "avoided": pytest.approx(whole), "unknown_calls": 0, "unknown_models": []}
     assert told["models"] == [
@@ -68,8 +65,7 @@ def test_dollars_are_told_by_test_and_model(suite: Suite, workers: list[str]) ->
     assert re.search(r"^dollars: \$0 spent, (< )?\$0\.000\d+ avoided$", again.text, re.MULTILINE)
 
 
-@WORKERS
-def test_the_report_says_all_there_is(suite: Suite, workers: list[str]) -> None:
+def test_the_report_says_all_there_is(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_asks(): ask("one"); ask("two")
@@ -78,7 +74,7 @@ def test_the_report_says_all_there_is(suite: Suite, workers: list[str]) -> None:
         def test_skipped(): ask("four")
         """
     )
-    suite.run(*workers, subprocess=bool(workers)).passed(1, failed=1, skipped=1)
+    suite.run().passed(1, failed=1, skipped=1)
     told = summary(suite)
     assert told["format"] == 1
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]+\+00:00", told["started"])
@@ -97,8 +93,7 @@ def test_the_report_says_all_there_is(suite: Suite, workers: list[str]) -> None:
     assert tests["test_fails"]["spent"] > 0
 
 
-@WORKERS
-def test_an_unknown_price_is_said_to_be_unknown(suite: Suite, workers: list[str]) -> None:
+def test_an_unknown_price_is_said_to_be_unknown(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_model(): ask("one", model="gpt-0")
@@ -107,7 +102,7 @@ def test_an_unknown_price_is_said_to_be_unknown(suite: Suite, workers: list[str]
         def test_around(): ask("two")
         """
     )
-    run = suite.run(*workers, subprocess=bool(workers)).passed(2)
+    run = suite.run().passed(2)
     assert "dollars: $0 spent, $0 avoided, 2 calls of unknown price ('127.0.0.1', 'gpt-0')" in run.text
     told = summary(suite)
     assert told["dollars"] == {"spent": 0, "avoided": 0, "unknown_calls": 2, "unknown_models": ["127.0.0.1", "gpt-0"]}
@@ -133,13 +128,12 @@ def test_reruns_pay_for_every_attempt(suite: Suite) -> None:
     assert test["outcome"] == "passed"
 
 
-@WORKERS
-def test_junit_has_plain_properties(suite: Suite, workers: list[str]) -> None:
+def test_junit_has_plain_properties(suite: Suite, workers: Workers) -> None:
     suite.write(source='def test_one(): ask("one"); ask("one", model="gpt-0")')
-    suite.run(*workers, subprocess=bool(workers)).passed(1)
+    suite.run().passed(1)
 
     def properties() -> dict[str, str]:
-        suite.run(*workers, subprocess=bool(workers)).passed(1)
+        suite.run().passed(1)
         case = next(ET.parse(suite.path / "junit.xml").getroot().iter("testcase"))
         return {str(one.get("name")): str(one.get("value")) for one in case.iter("property")}
 
@@ -156,14 +150,13 @@ def test_junit_has_plain_properties(suite: Suite, workers: list[str]) -> None:
     assert float(told["llm_vcr_spent_usd"]) > 0
 
 
-@WORKERS
-def test_no_call_starts_once_the_dollars_are_spent(suite: Suite, workers: list[str]) -> None:
+def test_no_call_starts_once_the_dollars_are_spent(suite: Suite, workers: Workers) -> None:
     suite.write(source=SIX)
     suite.run().passed(6)
     one = summary(suite)["dollars"]["spent"] / 6
     for name in suite.cassettes():
         (suite.path / name).unlink()
-    run = suite.run(f"--llm-vcr-max-live-usd={2.5 * one:.9f}", *workers, subprocess=bool(workers))
+    run = suite.run(f"--llm-vcr-max-live-usd={2.5 * one:.9f}")
     # The third call starts, as two do not reach the limit; beside it, another worker's may be under way.
     assert run.live in ((3, 4) if workers else (3,))
     run.passed(run.live, failed=6 - run.live)
@@ -176,15 +169,14 @@ def test_no_call_starts_once_the_dollars_are_spent(suite: Suite, workers: list[s
     assert summary(suite)["failures"] == [line]
 
 
-@WORKERS
-def test_no_dollars_allow_no_call_and_let_a_replayed_suite_be(suite: Suite, workers: list[str]) -> None:
+def test_no_dollars_allow_no_call_and_let_a_replayed_suite_be(suite: Suite, workers: Workers) -> None:
     suite.write(source='def test_one(): ask("one")\ndef test_two(): ask("two")')
-    run = suite.run("--llm-vcr-max-live-usd=0", *workers, subprocess=bool(workers))
+    run = suite.run("--llm-vcr-max-live-usd=0")
     run.passed(0, failed=2)
     assert run.live == 0
     assert "--llm-vcr-max-live-usd 0 allows no call" in run.text
     suite.run().passed(2)
-    run = suite.run("--llm-vcr-max-live-usd=0", *workers, subprocess=bool(workers)).passed(2)
+    run = suite.run("--llm-vcr-max-live-usd=0").passed(2)
     assert (run.live, run.code) == (0, 0)
 
 
@@ -195,8 +187,7 @@ def test_an_unlimited_last_call_fails_the_run_and_names_its_test(suite: Suite) -
     assert "spent; spent by: test_it.py::test_one" in run.text
 
 
-@WORKERS
-def test_a_limit_in_dollars_says_what_it_cannot_count(suite: Suite, workers: list[str]) -> None:
+def test_a_limit_in_dollars_says_what_it_cannot_count(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_model(): ask("one", model="gpt-0")
@@ -205,7 +196,7 @@ def test_a_limit_in_dollars_says_what_it_cannot_count(suite: Suite, workers: lis
         def test_around(): ask("two")
         """
     )
-    run = suite.run("--llm-vcr-max-live-usd=1", *workers, subprocess=bool(workers)).passed(2)
+    run = suite.run("--llm-vcr-max-live-usd=1").passed(2)
     assert run.code == 0
     assert "warning: --llm-vcr-max-live-usd cannot count 2 calls of unknown price: " in run.text
     assert "gpt-0: no price is known for what it used" in run.text
@@ -245,18 +236,56 @@ def test_prices_are_loaded_where_the_run_ends_and_nowhere_else(suite: Suite) -> 
 # --- cassettes
 
 
-@WORKERS
-def test_episodes_that_no_test_plays_any_more(suite: Suite, workers: list[str]) -> None:
+def test_episodes_that_no_test_plays_any_more(suite: Suite, workers: Workers) -> None:
     suite.write(source='def test_one(): ask("one"); ask("two"); ask("three")\ndef test_other(): ask("four")')
     suite.run().passed(2)
     suite.write(source='def test_one(): ask("two")\ndef test_other(): ask("four"); assert False')
-    run = suite.run(*workers, subprocess=bool(workers)).passed(1, failed=1)
+    run = suite.run().passed(1, failed=1)
     told = summary(suite)
     assert list(told["unused"]) == ["cassettes/test_it/test_one.yaml"]
     [prints] = told["unused"].values()
     assert len(prints) == 2
     assert all(re.fullmatch(r"[0-9a-f]{10}", one) for one in prints)
     assert "not played any more: 2 episodes in 1 cassette (cassettes/test_it/test_one.yaml)" in run.text
+
+
+@pytest.mark.parametrize("flags", [["test_it.py::test_one"], ["-k", "one or alone"], ["test_it.py"]], ids=["id", "-k", "module"])
+def test_a_run_of_some_tests_tells_of_no_episode_that_another_test_may_play(suite: Suite, flags: list[str], workers: Workers) -> None:
+    suite.conftest(
+        """
+        import pytest
+        from calls import ask
+
+        @pytest.fixture(scope="module", autouse=True)
+        def warm(request):
+            return ask(f"for {request.module.__name__}")
+    """
+    )
+    source = """
+        @pytest.mark.default_cassette("ours")
+        def test_one():
+            ask("one")
+
+        @pytest.mark.default_cassette("ours")
+        def test_two():
+            ask("two")
+
+        def test_alone():
+            ask("alone")
+            %s
+    """
+    suite.write(source=source % "ask('alone, too')")
+    suite.write("test_other.py", "def test_other():\n    pass\n")
+    suite.run().passed(4)
+    suite.write(source=source % "")
+    suite.run(*flags)
+    told = summary(suite)
+    assert (told["complete"], set(told["unused"]) - {"cassettes/test_it/test_alone.yaml"}) == (False, set())
+    assert ("cassettes/test_it/test_alone.yaml" in told["unused"]) == ("test_it.py::test_one" not in flags)
+    suite.write("test_other.py", "def test_other():\n    pytest.skip('here')\n")
+    suite.run()
+    told = summary(suite)
+    assert (told["complete"], set(told["unused"])) == (True, {"cassettes/test_it/test_alone.yaml"})
 
 
 def test_an_episode_that_another_test_plays_is_no_unused_one(suite: Suite) -> None:
@@ -274,28 +303,26 @@ def test_an_episode_that_another_test_plays_is_no_unused_one(suite: Suite) -> No
     assert summary(suite)["unused"] == {}
 
 
-@WORKERS
-def test_cassettes_without_a_test(suite: Suite, workers: list[str]) -> None:
+def test_cassettes_without_a_test(suite: Suite, workers: Workers) -> None:
     suite.write(source='def test_one(): ask("one")\ndef test_two(): ask("two")')
     suite.write("deep/test_more.py", source='@pytest.mark.skip\ndef test_it(): ask("three")\ndef test_then(): ask("four")')
     suite.run().passed(3, skipped=1)
     (suite.path / "deep/cassettes/test_more/test_it.yaml").write_text((suite.path / "cassettes/test_it/test_one.yaml").read_text("utf-8"))
     suite.write(source='def test_two(): ask("two")')
-    run = suite.run(*workers, subprocess=bool(workers)).passed(2, skipped=1)
+    run = suite.run().passed(2, skipped=1)
     assert summary(suite)["orphans"] == ["cassettes/test_it/test_one.yaml"]
     assert summary(suite)["complete"] is True
     assert "without a test: 1 cassette (cassettes/test_it/test_one.yaml); `llm-vcr prune` drops them" in run.text
 
 
 @pytest.mark.parametrize("flags", [["-k", "two"], ["test_it.py"], ["--deselect", "test_it.py::test_two"], ["--ignore", "deep"], ["-x"]])
-@WORKERS
-def test_a_run_of_some_tests_tells_of_no_orphans(suite: Suite, flags: list[str], workers: list[str]) -> None:
+def test_a_run_of_some_tests_tells_of_no_orphans(suite: Suite, flags: list[str], workers: Workers) -> None:
     suite.write(source='def test_one(): ask("one")\ndef test_two(): ask("two")')
     suite.run().passed(2)
     (suite.path / "cassettes/test_it/test_gone.yaml").write_text((suite.path / "cassettes/test_it/test_one.yaml").read_text("utf-8"))
     if flags == ["-x"]:
         suite.write("test_a_broken.py", source="def test_broken(): ask('one'); assert False")
-    suite.run(*flags, *workers, subprocess=bool(workers))
+    suite.run(*flags)
     told = summary(suite)
     assert (told["complete"], told["orphans"]) == (False, [])
 
@@ -309,11 +336,10 @@ def test_a_module_that_cannot_be_imported_leaves_its_cassettes_alone(suite: Suit
     assert (summary(suite)["complete"], summary(suite)["orphans"]) == (False, [])
 
 
-@WORKERS
-def test_what_was_masked_is_told(suite: Suite, workers: list[str]) -> None:
+def test_what_was_masked_is_told(suite: Suite, workers: Workers) -> None:
     suite.write(source="import uuid\ndef test_one(): ask(f'thread {uuid.uuid4()}')\ndef test_two(): ask('two', user=str(uuid.uuid4()))")
     suite.run().passed(2)
-    run = suite.run(*workers, subprocess=bool(workers)).passed(2)
+    run = suite.run().passed(2)
     assert sorted(summary(suite)["masked_values"], key=lambda one: str(one["path"])) == [
         {"what": "uuid", "path": "messages[0].content", "count": 1, "example_test": "test_it.py::test_one"},
         {"what": "uuid", "path": "user", "count": 1, "example_test": "test_it.py::test_two"},

@@ -6,13 +6,7 @@ import json
 
 import pytest
 
-from tests.python.plugin.conftest import Run, Suite
-
-
-@pytest.fixture(params=[[], ["-n", "2"]], ids=["serial", "workers"])
-def workers(request: pytest.FixtureRequest) -> list[str]:
-    chosen: list[str] = request.param
-    return chosen
+from tests.python.plugin.conftest import Run, Suite, Workers
 
 
 def run(suite: Suite, *arguments: str) -> Run:
@@ -60,19 +54,19 @@ ALL_KINDS = r"""
 """
 
 
-def test_every_kind_of_test_replays(suite: Suite, workers: list[str]) -> None:
+def test_every_kind_of_test_replays(suite: Suite, workers: Workers) -> None:
     suite.ini(asyncio_mode="strict")
     suite.write(source=ALL_KINDS)
-    first = run(suite, *workers).passed(12)
+    first = run(suite).passed(12)
     # Two of anyio, four of asyncio, eight odd ones, two of the class, and its fixture once, or once a worker.
     assert first.live in ((17,) if not workers else (17, 18))
-    again = run(suite, "--llm-vcr-max-live-calls=0", *workers).passed(12)
+    again = run(suite, "--llm-vcr-max-live-calls=0").passed(12)
     assert (again.live, again.code) == (0, 0)
     assert set(again.words().values()) == {"HIT"}
     assert len({one for one in suite.cassettes() if "test_odd" in one}) == 8
 
 
-def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, workers: list[str]) -> None:
+def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         from pathlib import Path
@@ -84,7 +78,7 @@ def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, wor
             assert len(tries.read_text()) > 2
     """
     )
-    first = run(suite, "--reruns", "3", *workers)
+    first = run(suite, "--reruns", "3")
     first.result.assert_outcomes(passed=1)
     assert first.live == 3
     told = first.verdicts["test_flaky"]
@@ -94,13 +88,13 @@ def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, wor
     assert ("attempt 3" in text, "attempt 1" in text, "attempt 2" in text) == (True, False, False)
 
 
-def test_last_failed_runs_and_tells_of_the_failed_one_alone(suite: Suite, workers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_failed_runs_and_tells_of_the_failed_one_alone(suite: Suite, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     suite.write(source="def test_one():\n    ask('one')\n\ndef test_two():\n    ask('two')\n    assert 'BROKEN' not in os.environ\n")
-    assert run(suite, *workers).passed(2).live == 2
+    assert run(suite).passed(2).live == 2
     monkeypatch.setenv("BROKEN", "1")
-    assert run(suite, *workers).passed(1, failed=1).live == 0
+    assert run(suite).passed(1, failed=1).live == 0
     monkeypatch.delenv("BROKEN")
-    last = run(suite, "--lf", *workers).passed(1)
+    last = run(suite, "--lf").passed(1)
     assert last.words() == {"test_two": "HIT"}
     summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
     assert (summary["complete"], summary["orphans"], summary["unused"]) == (False, [], {})
@@ -128,10 +122,18 @@ def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite) -
     assert [one.rpartition("/")[2] for one in suite.cassettes()] == ["test_one.yaml"]
 
 
-def test_without_the_plugin_nothing_of_ours_happens(suite: Suite, workers: list[str]) -> None:
+@pytest.mark.parametrize("flag", ["--collect-only", "--setup-plan", "--setup-only"])
+def test_a_run_without_tests_makes_no_call_and_tells_of_none(suite: Suite, flag: str) -> None:
+    suite.write(source="def test_one():\n    ask('one')\n")
+    seen = run(suite, flag, "-q", "--llm-vcr-fail-on=MISS,LIVE_CALL")
+    assert (seen.code, seen.live, suite.cassettes()) == (0, 0, [])
+    assert "test_one" in seen.text
+
+
+def test_without_the_plugin_nothing_of_ours_happens(suite: Suite, workers: Workers) -> None:
     suite.ini(filterwarnings=None)
     suite.write(source="def test_one():\n    ask('one')\n")
-    plain = run(suite, "-p", "no:llm_vcr", *workers).passed(1)
+    plain = run(suite, "-p", "no:llm_vcr").passed(1)
     assert plain.live == 1
     assert (plain.verdicts, suite.cassettes(), (suite.path / "llm-vcr-report").exists()) == ({}, [], False)
     assert " llm_vcr " not in plain.text

@@ -24,10 +24,10 @@ def summary(suite: Suite) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("workers", [False, True])
-def test_a_name_in_html_is_a_page_and_the_folder_stays(suite: Suite, workers: bool) -> None:
+@pytest.mark.usefixtures("workers")
+def test_a_name_in_html_is_a_page_and_the_folder_stays(suite: Suite) -> None:
     suite.write(source=TWO)
-    run = suite.run("--llm-vcr-report=out/report.html", *(["-n", "2"] if workers else []), subprocess=workers).passed(2)
+    run = suite.run("--llm-vcr-report=out/report.html").passed(2)
     page = suite.path / "out" / "report.html"
     assert f"report: {page}" in run.text
     text = page.read_text("utf-8")
@@ -74,8 +74,8 @@ def github(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suite: Suite) -> Pat
     return step
 
 
-@pytest.mark.parametrize("workers", [False, True])
-def test_annotations_stand_at_the_lines_of_tests_and_of_calls(suite: Suite, github: Path, workers: bool) -> None:
+@pytest.mark.usefixtures("workers")
+def test_annotations_stand_at_the_lines_of_tests_and_of_calls(suite: Suite, github: Path) -> None:
     suite.write(
         source="""
         def test_records():
@@ -86,7 +86,7 @@ def test_annotations_stand_at_the_lines_of_tests_and_of_calls(suite: Suite, gith
             assert ask("two")
         """
     )
-    run = suite.run(*(["-n", "2"] if workers else []), subprocess=workers).passed(2)
+    run = suite.run().passed(2)
     lines = (suite.path / "test_it.py").read_text("utf-8").splitlines()
     recording = 1 + next(number for number, line in enumerate(lines) if "def test_records" in line)
     calls = (suite.path / "calls.py").read_text("utf-8").splitlines()

@@ -10,10 +10,9 @@ import httpx
 import pytest
 from llm_vcr.cli.owners import collect, mentioned
 
-from tests.python.plugin.conftest import Run, Suite
+from tests.python.plugin.conftest import Run, Suite, Workers
 
 SCOPES = ("class", "module", "package", "session")
-WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
 REPLAY = ("--record-mode=none", "--llm-vcr-max-live-calls=0")
 
 
@@ -25,15 +24,14 @@ def fixtures(suite: Suite) -> dict[str, dict[str, Any]]:
 
 def replayed(suite: Suite, number: int, *arguments: str) -> Run:
     """A run that records, and one with the stand-in's port closed, in which nothing may go live."""
-    suite.run(*arguments, subprocess=bool(arguments)).passed(number)
+    suite.run(*arguments).passed(number)
     suite.provider.stop()
-    run = suite.run(*REPLAY, *arguments, subprocess=bool(arguments)).passed(number)
+    run = suite.run(*REPLAY, *arguments).passed(number)
     assert run.code == 0, run.text
     return run
 
 
-@WORKERS
-def test_setup_and_teardown_replay_in_every_scope_and_for_every_parameter(suite: Suite, workers: list[str]) -> None:
+def test_setup_and_teardown_replay_in_every_scope_and_for_every_parameter(suite: Suite, workers: Workers) -> None:
     made = "".join(
         f"""
 @pytest.fixture(scope="{scope}", params=["a", "b/c"])
@@ -57,7 +55,7 @@ def of_{scope}(request):
             for scope in SCOPES
         )
     )
-    run = replayed(suite, 16, *workers)
+    run = replayed(suite, 16)
     own = [re.sub("-[0-9a-f]{8}", "-#", one) for one in suite.cassettes() if "/conftest/" in one]
     names = [f"fixture-of_{scope}[{param}]" for scope in SCOPES for param in ("a", "b-c")]
     names = [name.replace("b-c]", "b-c]-#") for name in names]
@@ -122,8 +120,7 @@ def test_calls_of_a_fixture_are_in_the_summary(suite: Suite) -> None:
     assert list(whole["unused"]) == ["cassettes/test_it/fixture-warm.yaml"]
 
 
-@WORKERS
-def test_a_call_of_a_fixture_counts_against_the_budget(suite: Suite, workers: list[str]) -> None:
+def test_a_call_of_a_fixture_counts_against_the_budget(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         @pytest.fixture(scope="module")
@@ -137,13 +134,13 @@ def test_a_call_of_a_fixture_counts_against_the_budget(suite: Suite, workers: li
             assert warm
     """
     )
-    run = suite.run("--llm-vcr-max-live-calls=0", *workers, subprocess=bool(workers)).passed(1)
+    run = suite.run("--llm-vcr-max-live-calls=0").passed(1)
     assert (run.live, run.code) == (0, 1)
     run.result.stdout.fnmatch_lines(["*FAILED --llm-vcr-max-live-calls 0: none made, 1 refused: test_it.py::warm (module fixture)"])
-    run = suite.run("--llm-vcr-max-live-calls=1", "--llm-vcr-fail-on=MISS", *workers, subprocess=bool(workers)).passed(1)
+    run = suite.run("--llm-vcr-max-live-calls=1", "--llm-vcr-fail-on=MISS").passed(1)
     assert (run.live, run.code) == (1, 1)
     run.result.stdout.fnmatch_lines(["*FAILED --llm-vcr-fail-on MISS: test_it.py::warm (module fixture)"])
-    run = suite.run(*REPLAY, "--llm-vcr-fail-on=MISS", *workers, subprocess=bool(workers)).passed(1)
+    run = suite.run(*REPLAY, "--llm-vcr-fail-on=MISS").passed(1)
     assert (run.live, run.code) == (0, 0)
 
 
@@ -289,9 +286,8 @@ def test_fixtures_of_the_same_name_and_odd_parameters_have_cassettes_of_their_ow
     assert max(len(one.rpartition("/")[2]) for one in names) < 255
 
 
-@WORKERS
 @pytest.mark.parametrize("library", ["asyncio", "anyio"])
-def test_async_fixtures_are_recorded(suite: Suite, library: str, workers: list[str]) -> None:
+def test_async_fixtures_are_recorded(suite: Suite, library: str, workers: Workers) -> None:
     if library == "asyncio":
         mark, fixture = 'pytest.mark.asyncio(loop_scope="module")', 'pytest_asyncio.fixture(loop_scope="module", scope="module")'
     else:
@@ -323,7 +319,7 @@ def test_async_fixtures_are_recorded(suite: Suite, library: str, workers: list[s
             assert warm
     """
     )
-    run = replayed(suite, 2, *workers)
+    run = replayed(suite, 2)
     assert run.words() == {"test_one": "HIT", "test_two": "NOOP"}
     assert [one.rpartition("/")[2] for one in suite.cassettes()] == ["fixture-warm.teardown.yaml", "fixture-warm.yaml", "test_one.yaml"]
 
@@ -377,6 +373,62 @@ def test_only_calls_to_providers_are_recorded_and_a_config_of_the_session_applie
     suite.ini(llm_vcr_provider_hosts="llm.example")
     suite.run().passed(1)
     assert suite.cassettes() == []
+
+
+def test_xunits_functions_for_modules_and_classes_are_recorded(suite: Suite, workers: Workers) -> None:
+    suite.write(
+        source="""
+        import unittest
+
+        def setup_module():
+            ask("module up")
+
+        def teardown_module():
+            ask("module down")
+
+        class TestPlain:
+            @classmethod
+            def setup_class(cls):
+                ask("class up")
+
+            @classmethod
+            def teardown_class(cls):
+                ask("class down")
+
+            def setup_method(self):
+                ask("method up")
+
+            def test_one(self):
+                ask("one")
+
+        class TestOfUnittest(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                ask("unittest up")
+
+            @classmethod
+            def tearDownClass(cls):
+                ask("unittest down")
+
+            def setUp(self):
+                ask("set up")
+
+            def test_two(self):
+                ask("two")
+    """
+    )
+    run = replayed(suite, 2)
+    assert {name: one["verdict"] for name, one in fixtures(suite).items()} == {
+        "test_it.py::setup_module (module fixture)": "HIT",
+        "test_it.py::TestPlain::setup_class (class fixture)": "HIT",
+        "test_it.py::TestOfUnittest::setUpClass (class fixture)": "HIT",
+    }
+    assert {one["played"] for one in run.verdicts.values()} == {2}
+    assert {one.rpartition("/")[2] for one in suite.cassettes() if "fixture-" in one} == {
+        f"{name}{phase}.yaml"
+        for name in ("fixture-setup_module", "TestPlain.fixture-setup_class", "TestOfUnittest.fixture-setUpClass")
+        for phase in ("", ".teardown")
+    }
 
 
 def test_rewriting_keeps_what_other_modules_have_from_the_same_fixture(suite: Suite) -> None:

@@ -13,7 +13,7 @@ from llm_vcr.stores import open_store
 from llm_vcr.stores import redis as redis_store
 from llm_vcr.stores.redis import RedisStore
 
-from tests.python.plugin.conftest import Run, Suite
+from tests.python.plugin.conftest import Run, Suite, Workers
 from tests.python.stores import conftest
 from tests.redis_server import RedisServer
 
@@ -186,9 +186,8 @@ def test_after(n):
 """A suite whose store goes away on the way."""
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_fail_stops_a_run_whose_store_goes_away(
-    shared: Suite, server: RedisServer, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+    shared: Suite, server: RedisServer, monkeypatch: pytest.MonkeyPatch, workers: Workers
 ) -> None:
     monkeypatch.setenv("REDIS_PID", str(server.pid))
     monkeypatch.setenv("LLM_VCR_ON_OUTAGE", "fail")
@@ -196,7 +195,7 @@ def test_fail_stops_a_run_whose_store_goes_away(
     shared.run().passed(9)
     monkeypatch.setenv("GO", "1")
     shared.write("test_never.py", "@pytest.mark.parametrize('n', range(8))\ndef test_never(n):\n    assert ask(f'never {n}')\n")
-    run = shared.run(*workers, "-v", subprocess=bool(workers))
+    run = shared.run("-v")
     # The other worker may be in the middle of its test.
     assert (run.code, run.live) == (pytest.ExitCode.INTERRUPTED, 0)
     assert re.search(r"Interrupted: llm_vcr: the store redis\S+ cannot be used: .* \(llm_vcr_on_outage = fail\)", run.text)

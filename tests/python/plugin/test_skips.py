@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 # The libraries themselves are not needed to know their use.
 FAKES = {
@@ -89,8 +87,7 @@ MODULE = '''
 '''
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_tests_with_mocks_of_their_own_are_left_alone(suite: Suite, workers: list[str]) -> None:
+def test_tests_with_mocks_of_their_own_are_left_alone(suite: Suite, workers: Workers) -> None:
     for name, source in FAKES.items():
         suite.pytester.makepyfile(**{name.removesuffix(".py"): source})
     suite.ini(markers="respx: of respx")
@@ -108,7 +105,7 @@ def test_tests_with_mocks_of_their_own_are_left_alone(suite: Suite, workers: lis
             pass
     """)
     suite.write(source=MODULE)
-    run = suite.run(*workers, subprocess=bool(workers)).passed(12)
+    run = suite.run().passed(12)
     assert {name: one["disabled"] for name, one in run.verdicts.items()} == {
         "test_respx": "uses respx",
         "test_responses": "uses responses",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 SIX = """
     @pytest.mark.parametrize("number", range(6))
@@ -20,15 +20,14 @@ SIX = """
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
-def test_the_limit_is_exact_over_all_workers(suite: Suite, workers: list[str]) -> None:
+def test_the_limit_is_exact_over_all_workers(suite: Suite, workers: Workers) -> None:
     suite.write(source=SIX)
-    run = suite.run("--llm-vcr-max-live-calls=4", *workers, subprocess=bool(workers))
+    run = suite.run("--llm-vcr-max-live-calls=4")
     run.passed(4, failed=2)
     assert run.live == 4
     assert sum(one["refused"] for one in run.verdicts.values()) == 2
     assert "--llm-vcr-max-live-calls 4: 4 made, 2 refused" in run.text
-    again = suite.run("--llm-vcr-max-live-calls=2", *workers, subprocess=bool(workers))
+    again = suite.run("--llm-vcr-max-live-calls=2")
     again.passed(6)
     assert (again.live, again.code) == (2, 0)
 
@@ -50,12 +49,11 @@ def test_zero_refuses_a_miss_and_fails_a_run_whose_tests_pass(suite: Suite) -> N
     assert suite.cassettes() == []
 
 
-def test_zero_lets_a_replayed_suite_be(suite: Suite) -> None:
+def test_zero_lets_a_replayed_suite_be(suite: Suite, workers: Workers) -> None:
     suite.write(source=SIX)
     suite.run().passed(6)
-    for workers in ([], ["-n", "2"]):
-        run = suite.run("--llm-vcr-max-live-calls=0", *workers, subprocess=bool(workers)).passed(6)
-        assert (run.live, run.code) == (0, 0)
+    run = suite.run("--llm-vcr-max-live-calls=0").passed(6)
+    assert (run.live, run.code) == (0, 0)
 
 
 @pytest.mark.parametrize("flags", [["--record-mode=none"], ["--llm-vcr-max-live-calls=0"]], ids=["none", "limit"])
@@ -124,7 +122,6 @@ def test_a_host_that_is_no_provider_is_refused_as_vcrpy_does(suite: Suite) -> No
     assert suite.run("--record-mode=none").passed(1).verdicts["test_one"]["refused"] == 1
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["serial", "workers"])
 @pytest.mark.parametrize(
     ("word", "source", "arguments"),
     [
@@ -135,8 +132,7 @@ def test_a_host_that_is_no_provider_is_refused_as_vcrpy_does(suite: Suite) -> No
         ("LIVE_CALL", '@pytest.mark.llm_vcr(off="on purpose")\ndef test_one(): ask("one")', []),
     ],
 )
-def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], workers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = [*arguments, *workers]
+def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     if word != "MISS":
         monkeypatch.setenv("TOKEN", "first")
         suite.write(source=source)
@@ -147,12 +143,12 @@ def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], wor
             path.write_text(path.read_text("utf-8").replace("recorded_at: '20", "recorded_at: '19"), "utf-8")
         monkeypatch.setenv("TOKEN", "second")
     suite.write(source=source)
-    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments, subprocess=bool(workers)).passed(1)
+    run = suite.run(f"--llm-vcr-fail-on={word}", *arguments).passed(1)
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert f"FAILED --llm-vcr-fail-on {word}: test_it.py::test_one" in run.text
     others = {"MISS", "PARTIAL", "STALE", "LIVE_CALL", "OVERFLOW"} - {word}
     if word in ("STALE", "LIVE_CALL"):
-        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments, subprocess=bool(workers)).passed(1).code == 0
+        assert suite.run(f"--llm-vcr-fail-on={','.join(others)}", *arguments).passed(1).code == 0
 
 
 def test_reruns_count_what_every_attempt_spent(suite: Suite) -> None:
@@ -223,7 +219,7 @@ def test_more_episodes_than_a_cassette_may_have(suite: Suite, arguments: list[st
             ask("one"), ask("two"), ask("three")
     """
     )
-    run = suite.run(*arguments, subprocess="-n" in arguments).passed(2)
+    run = suite.run(*arguments).passed(2)
     assert run.words() == {"test_fits": "MISS:RECORDED", "test_overflows": "MISS:OVERFLOW"}
     assert "llm_vcr_max_episodes" in run.verdicts["test_overflows"]["reason"]
     assert run.code == (pytest.ExitCode.TESTS_FAILED if arguments else 0)
