@@ -58,7 +58,7 @@ class Lost:
 
     def verdicts(self) -> Iterator[tuple[str, Verdict]]:
         """Those of the tests."""
-        from llm_vcr.content import Used
+        from llm_vcr.exchange.content import Used
 
         for nodeid in dict.fromkeys([*self.live, *self.around]):
             live, calls = self.live.get(nodeid, 0), tuple(self.around.get(nodeid, ()))
