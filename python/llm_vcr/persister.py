@@ -251,8 +251,8 @@ def _episode(request: Any, response: Any, *, plain_rules: bool) -> Episode:
     # One look at what vcrpy's headers keep, instead of one for each name.
     store = getattr(request.headers, "_store", None)
     headers = {name: [value] for name, value in (store.values() if isinstance(store, dict) else request.headers.items())}
-    prints: dict[bool, str]
-    _, of, kind, prints = getattr(request, "_llm_vcr_prints", (None, None, None, {}))
+    known_prints: Any = getattr(request, "_llm_vcr_prints", (None, None, None, {}))
+    _, of, kind, prints = known_prints
     computed = prints.get(False) if plain_rules and of is body and kind == header(headers, "content-type") else None
     return Episode(
         {"method": request.method, "uri": request.uri, "headers": headers, "body": body},
