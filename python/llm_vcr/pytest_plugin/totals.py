@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ class Totals:
         self.summary = Summary(project=settings.project or config.rootpath.name)
         self.failures: list[Failure] = []
         self._presented = Presented(config.rootpath, settings.report_page)
+        self._shown = False
 
     # --- what is collected
 
@@ -134,6 +136,7 @@ class Totals:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it."""
+        self._shown = True
         if (data := getattr(self, "_data", None)) is not None:
             named = _NAMED if len(self.failures) < _NAMED else 1
             failures = [one.sentence(named) for one in self.failures]
@@ -141,7 +144,15 @@ class Totals:
             overview.show(
                 terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"), folder=folder
             )
-        self._presented.show(terminalreporter)
+        for line, warns in self._presented.lines():
+            terminalreporter.write_line(line, yellow=warns)
+
+    def pytest_unconfigure(self) -> None:
+        """Where there is no screen to show it on (``-p no:terminal``), say at least why the run fails, and give GitHub its annotations."""
+        if self._shown or self._is_worker:
+            return
+        texts = [f"llm_vcr: FAILED {one.sentence(_NAMED)}" for one in self.failures]
+        sys.stdout.write("".join(f"{text}\n" for text in [*texts, *(line for line, _ in self._presented.lines())]))
 
 
 def _properties(verdict: Verdict, bill: Bill) -> list[tuple[str, object]]:

@@ -104,6 +104,16 @@ def test_annotations_stand_at_the_lines_of_tests_and_of_calls(suite: Suite, gith
     assert "### Calls that leaked" in text
 
 
+@pytest.mark.parametrize("flag", ["-p no:terminal", "--no-summary", "-qq"])
+def test_annotations_and_why_it_fails_are_told_without_a_summary(suite: Suite, github: Path, flag: str) -> None:
+    suite.write(source="@pytest.mark.llm_vcr(off='on purpose')\ndef test_leaks():\n    assert ask('one')\n")
+    run = suite.run(*flag.split(), "--llm-vcr-fail-on=LIVE_CALL")
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    [annotation] = [line for line in run.text.splitlines() if line.startswith("::")]
+    assert annotation.startswith("::error file=")
+    assert run.text.count("FAILED --llm-vcr-fail-on LIVE_CALL: test_it.py::test_leaks") == 1
+
+
 def test_the_step_summary_is_added_to_what_is_there_and_needs_no_folder(suite: Suite, github: Path) -> None:
     github.write_text("# Before\n", "utf-8")
     suite.write(source=TWO)
