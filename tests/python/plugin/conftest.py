@@ -172,6 +172,13 @@ def workers(request: pytest.FixtureRequest, suite: Suite) -> Workers:
     return suite.workers
 
 
+@pytest.fixture(params=[(), ("-n", "2", "--dist=loadfile")], ids=["serial", "loadfile"])
+def by_file(request: pytest.FixtureRequest, suite: Suite) -> Workers:
+    """The same for inner tests that need each other's process."""
+    suite.workers = request.param
+    return suite.workers
+
+
 def _patched_places() -> list[object]:
     """Whatever anybody could patch to see or stop a call."""
     return [

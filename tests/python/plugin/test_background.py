@@ -36,7 +36,7 @@ THREAD = """
 
 
 @pytest.mark.parametrize("explicit", [False, True], ids=["automatic", "marked"])
-def test_a_thread_that_outlives_its_test_is_in_no_other_cassette(suite: Suite, explicit: bool) -> None:
+def test_a_thread_that_outlives_its_test_is_in_no_other_cassette(suite: Suite, explicit: bool, by_file: Workers) -> None:
     suite.write(source=("    pytestmark = pytest.mark.vcr\n" if explicit else "") + THREAD)
     run = suite.run("--llm-vcr-fail-on=LIVE_CALL").passed(3)
     assert run.live == 3
@@ -235,7 +235,7 @@ def test_what_works_for_every_test_works_for_the_one_that_runs(suite: Suite, kin
     assert [one["verdict"] for name, one in again.verdicts.items() if name != "test_last"] == ["HIT"] * 3
 
 
-def test_telemetry_of_a_thread_of_no_test_is_in_no_cassette(suite: Suite) -> None:
+def test_telemetry_of_a_thread_of_no_test_is_in_no_cassette(suite: Suite, by_file: Workers) -> None:
     suite.ini(llm_vcr_telemetry_hosts="localhost", llm_vcr="marked")
     suite.write(
         source="""

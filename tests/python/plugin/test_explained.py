@@ -57,7 +57,7 @@ def test_a_miss_is_explained_where_the_test_fails(suite: Suite, kind: str, monke
     assert "sk-2" not in run.text.replace('"Bearer sk-" + os.environ', "")
 
 
-def test_identical_misses_stand_once_with_their_number(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identical_misses_stand_once_with_their_number(suite: Suite, monkeypatch: pytest.MonkeyPatch, workers: Workers) -> None:
     suite.write(
         source="""
         def test_one():

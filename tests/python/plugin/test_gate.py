@@ -7,7 +7,7 @@ import pytest
 from tests.python.plugin.conftest import Suite, Workers
 
 
-def test_only_a_passing_setup_and_call_save(suite: Suite) -> None:
+def test_only_a_passing_setup_and_call_save(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_passes():

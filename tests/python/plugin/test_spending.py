@@ -32,7 +32,7 @@ def test_the_limit_is_exact_over_all_workers(suite: Suite, workers: Workers) -> 
     assert (again.live, again.code) == (2, 0)
 
 
-def test_zero_refuses_a_miss_and_fails_a_run_whose_tests_pass(suite: Suite) -> None:
+def test_zero_refuses_a_miss_and_fails_a_run_whose_tests_pass(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_swallows():
