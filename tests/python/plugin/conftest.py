@@ -125,6 +125,11 @@ class Suite:
             result = self.pytester.runpytest_inprocess(*everything)
         return Run(result, _verdicts(xml), self.provider.count - before)
 
+    def summary(self) -> dict[str, Any]:
+        """What the last run wrote into its report."""
+        told: dict[str, Any] = json.loads((self.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+        return told
+
     def cassettes(self) -> list[str]:
         """The cassette files, below the folder of cassettes."""
         return sorted(one.relative_to(self.path).as_posix() for one in self.path.rglob("*.yaml"))

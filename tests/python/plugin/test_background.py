@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
@@ -300,7 +298,7 @@ def test_exchanges_of_credentials_are_live_uncounted_and_told(suite: Suite, work
     assert (run.live, run.code) == (3, 0)
     assert run.words() == {"test_automatic": "HIT", "test_marked": "NOOP", "test_opted_out": "DISABLED"}
     assert [one.count("localhost") for one in [path.read_text("utf-8") for path in suite.path.rglob("*.yaml")]] == [0]
-    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = suite.summary()
     assert told["credential_exchanges"] == {"localhost": 3}
     assert "credentials: 3 exchanges, live and not recorded (localhost)" in run.text
 

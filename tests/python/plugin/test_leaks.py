@@ -5,7 +5,6 @@ Beside each stands its clean twin, which replays whole and exits 0.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def test_all_of_them_in_one_run_are_told_apart(leaks: Suite, by_file: Workers) -
     leaks.run("--deselect=test_consumed_file.py::test_first")
     run = leaks.run("--llm-vcr-max-live-calls=0")
     assert (run.live, run.code) == (0, pytest.ExitCode.TESTS_FAILED)
-    told = json.loads((leaks.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = leaks.summary()
     [failure] = told["failures"]
     named = failure.partition(" refused: ")[2].split(", ")
     assert set(named) == {NAMED.get(kind, f"test_{kind}.py::test_leak") for kind in CAUSES}

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
-
-ONE = """
-    def test_one():
-        assert ask("one")
-"""
+from tests.python.plugin.inner import ONE
 
 
 def test_auto_records_and_replays_every_test(suite: Suite, workers: Workers) -> None:
@@ -50,7 +44,7 @@ def test_auto_records_doctests_too(suite: Suite, workers: Workers) -> None:
     assert (again.code, again.live) == (0, 0)
     assert again.words() == {"GUIDE.md": "HIT", "shop.describe": "HIT", "shop.mocked": "DISABLED", "test_one": "HIT"}
     assert suite.cassettes() == ["cassettes/GUIDE/GUIDE.md.yaml", "cassettes/shop/shop.describe.yaml", "cassettes/test_it/test_one.yaml"]
-    assert json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))["orphans"] == []
+    assert suite.summary()["orphans"] == []
 
 
 @pytest.mark.parametrize("marker", ["vcr", "llm_vcr"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Run, Suite, Workers
@@ -94,7 +92,7 @@ def test_however_tests_are_distributed_what_was_recorded_in_one_process_replays(
     assert suite.run().passed(8).live == 10
     run = suite.run("-n", "2", f"--dist={dist}", "--llm-vcr-max-live-calls=0").passed(8)
     assert (run.live, run.code) == (0, 0)
-    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = suite.summary()
     # Its own, and the fixture's in each worker that had something to do.
     assert (told["calls"]["live"], told["calls"]["refused"], told["calls"]["replayed"] - 8) in ((0, 0, 4), (0, 0, 2))
     assert (told["complete"], told["orphans"], told["unused"]) == (True, [], {})
@@ -131,7 +129,7 @@ def test_last_failed_runs_and_tells_of_the_failed_one_alone(suite: Suite, worker
     monkeypatch.delenv("BROKEN")
     last = run(suite, "--lf").passed(1)
     assert last.words() == {"test_two": "HIT"}
-    summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    summary = suite.summary()
     assert (summary["complete"], summary["orphans"], summary["unused"]) == (False, [], {})
 
 
@@ -162,7 +160,7 @@ def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite, w
     assert len(others) <= (4 if workers else 0)
     assert set(others) <= {"MISS:RECORDED"}
     assert (words["test_one"], words["test_two"]) == ("MISS:RECORDED", "MISS:NOT_PERSISTED")
-    summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    summary = suite.summary()
     assert (summary["complete"], summary["calls"]["live"]) == (False, stopped.live)
     assert stopped.live == 2 + len(others) + any(one["scope"] for one in summary["tests"].values())
     assert not any("test_two" in one for one in suite.cassettes())

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.python.plugin.conftest import Suite
-
-TWO = """
-    def test_one():
-        assert ask("one")
-
-    def test_two():
-        assert ask("two")
-"""
-
-
-def summary(suite: Suite) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((suite.path / "llm-vcr-report" / "summary.json").read_text("utf-8"))
-    return told
+from tests.python.plugin.inner import TWO
 
 
 @pytest.mark.usefixtures("workers")
@@ -33,7 +19,7 @@ def test_a_name_in_html_is_a_page_and_the_folder_stays(suite: Suite) -> None:
     text = page.read_text("utf-8")
     assert "in 2 live calls" in text
     assert all(f"test_it.py::{name}" in text for name in ("test_one", "test_two"))
-    assert summary(suite)["verdicts"] == {"MISS:RECORDED": 2}
+    assert suite.summary()["verdicts"] == {"MISS:RECORDED": 2}
 
 
 def test_the_page_is_of_this_run_also_where_nothing_happened(suite: Suite) -> None:
