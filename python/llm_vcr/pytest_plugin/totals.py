@@ -42,6 +42,7 @@ class Totals:
         self.failures: list[Failure] = []
         self._presented = Presented(config.rootpath, settings.report_page)
         self._shown = False
+        self._by_worker: dict[str, dict[str, Verdict]] = {}
 
     # --- what is collected
 
@@ -91,10 +92,21 @@ class Totals:
         told = dict(report.user_properties).get(PROPERTY)
         if not isinstance(told, str):
             return
-        verdict = self.summary.found(report.nodeid, Verdict.parse(told))
+        verdict = self._of_every_worker(report, self.summary.found(report.nodeid, Verdict.parse(told)))
         bill = self.summary.add(report.nodeid, verdict)
         others = [one for one in report.user_properties if one[0] != PROPERTY]
         report.user_properties = [*others, *_properties(verdict, bill)]
+
+    def _of_every_worker(self, report: pytest.TestReport, verdict: Verdict) -> Verdict:
+        """Under ``--dist=each`` every worker runs every test: what the others spent counts as that of earlier attempts does."""
+        if self._config.getoption("dist", "no") != "each":
+            return verdict
+        worker = report.node.gateway.id
+        told = self._by_worker.setdefault(report.nodeid, {})
+        told[worker] = verdict
+        for one in [one for name, one in told.items() if name != worker]:
+            verdict = verdict.after(one)
+        return verdict
 
     def lose(self, nodeid: str, verdict: Verdict) -> None:
         """Take the verdict of a test that was broken off, as no report carries it."""

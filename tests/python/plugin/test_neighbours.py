@@ -99,6 +99,13 @@ def test_however_tests_are_distributed_what_was_recorded_in_one_process_replays(
     assert told["verdicts"] == {"HIT": 9}
 
 
+def test_where_every_worker_runs_every_test_all_their_calls_count(suite: Suite) -> None:
+    suite.write(source="@pytest.mark.llm_vcr(off='on purpose')\ndef test_one():\n    ask('one')\n\ndef test_two():\n    ask('two')\n")
+    run = suite.run("-n", "2", "--dist=each").passed(4)
+    # One of them may have replayed what the other one recorded a moment ago.
+    assert suite.summary()["calls"]["live"] == run.live >= 3
+
+
 def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
