@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +53,10 @@ class Presented:
             places = {nodeid: github.Place(*place) for nodeid, place in self._places.items()}
             self._lines += github.commands(run, places, self._folder())
 
-    def show(self, terminal: pytest.TerminalReporter) -> None:
-        """Say where they are, and give GitHub its annotations."""
-        for line in self._lines:
-            terminal.write_line(line)
-        for warning in self._warnings:
-            terminal.write_line(f"warning: {warning}", yellow=True)
+    def lines(self) -> Iterator[tuple[str, bool]]:
+        """Where they are, and GitHub's annotations; each line, and whether it is a warning."""
+        yield from ((line, False) for line in self._lines)
+        yield from ((f"warning: {warning}", True) for warning in self._warnings)
 
     def _write_page(self, page: Path, run: Run) -> None:
         from llm_vcr.reporting.page import write

@@ -50,6 +50,8 @@ class Session:
         self._settings = settings
         self._attempt: Attempt | None = None
         self._began = False
+        self._usage_error = ""
+        """What a worker has to complain of."""
         self._finished = False
         self._marking = Marking(config, settings)
         self._shown: dict[str, str] = {}
@@ -173,7 +175,18 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Mark the tests that get a cassette, so that pytest-recording gives them one."""
+        """Mark the tests that get a cassette, so that pytest-recording gives them one.
+
+        Raises:
+            pytest.UsageError: for a marker or a store that cannot be. Of a worker, the controller hears nothing of it but by us.
+        """
+        try:
+            self._mark(items)
+        except pytest.UsageError as error:
+            self._usage_error = str(error)
+            raise
+
+    def _mark(self, items: list[pytest.Item]) -> None:
         self._marking.mark(items)
         if self._is_everything():
             self._unmatched.update(self._marking.unmatched)
@@ -216,6 +229,8 @@ class Session:
         self._unmatched.update(told.pop("llm_vcr_unmatched", []))
         for nodeid, verdict in told.pop("llm_vcr_broken_off", []):
             self._totals.lose(nodeid, Verdict.parse(verdict))
+        if usage_error := told.get("llm_vcr_usage_error"):
+            raise pytest.UsageError(usage_error)
 
     def _take_lost(self, worker: str, what: str) -> None:
         lost = read(self._tickets, worker, what)
@@ -252,6 +267,7 @@ class Session:
                 "llm_vcr_exchanges": dict(self._calls.exchanges),
                 "llm_vcr_unmatched": sorted(self._unmatched),
                 "llm_vcr_broken_off": broken_off,
+                "llm_vcr_usage_error": self._usage_error,
                 "llm_vcr_collected": self._totals.told_by_worker(any_marked=self._marking.any_marked),
             }
             self._config.workeroutput.update(told)  # type: ignore[attr-defined]  # xdist's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ class Totals:
         self.summary = Summary(project=settings.project or config.rootpath.name)
         self.failures: list[Failure] = []
         self._presented = Presented(config.rootpath, settings.report_page)
+        self._shown = False
+        self._by_worker: dict[str, dict[str, Verdict]] = {}
 
     # --- what is collected
 
@@ -89,10 +92,21 @@ class Totals:
         told = dict(report.user_properties).get(PROPERTY)
         if not isinstance(told, str):
             return
-        verdict = self.summary.found(report.nodeid, Verdict.parse(told))
+        verdict = self._of_every_worker(report, self.summary.found(report.nodeid, Verdict.parse(told)))
         bill = self.summary.add(report.nodeid, verdict)
         others = [one for one in report.user_properties if one[0] != PROPERTY]
         report.user_properties = [*others, *_properties(verdict, bill)]
+
+    def _of_every_worker(self, report: pytest.TestReport, verdict: Verdict) -> Verdict:
+        """Under ``--dist=each`` every worker runs every test: what the others spent counts as that of earlier attempts does."""
+        if self._config.getoption("dist", "no") != "each":
+            return verdict
+        worker = report.node.gateway.id
+        told = self._by_worker.setdefault(report.nodeid, {})
+        told[worker] = verdict
+        for one in [one for name, one in told.items() if name != worker]:
+            verdict = verdict.after(one)
+        return verdict
 
     def lose(self, nodeid: str, verdict: Verdict) -> None:
         """Take the verdict of a test that was broken off, as no report carries it."""
@@ -134,6 +148,7 @@ class Totals:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it."""
+        self._shown = True
         if (data := getattr(self, "_data", None)) is not None:
             named = _NAMED if len(self.failures) < _NAMED else 1
             failures = [one.sentence(named) for one in self.failures]
@@ -141,7 +156,15 @@ class Totals:
             overview.show(
                 terminalreporter, data, self.summary.verdicts, failures, verbose=self._config.getoption("llm_vcr_verbose"), folder=folder
             )
-        self._presented.show(terminalreporter)
+        for line, warns in self._presented.lines():
+            terminalreporter.write_line(line, yellow=warns)
+
+    def pytest_unconfigure(self) -> None:
+        """Where there is no screen to show it on (``-p no:terminal``), say at least why the run fails, and give GitHub its annotations."""
+        if self._shown or self._is_worker:
+            return
+        texts = [f"llm_vcr: FAILED {one.sentence(_NAMED)}" for one in self.failures]
+        sys.stdout.write("".join(f"{text}\n" for text in [*texts, *(line for line, _ in self._presented.lines())]))
 
 
 def _properties(verdict: Verdict, bill: Bill) -> list[tuple[str, object]]:

@@ -92,8 +92,8 @@ class Verdict:
         """This verdict, of a test to which an earlier attempt came to another one."""
         return replace(
             self,
-            earlier_live=earlier.earlier_live + earlier.live + earlier.leaked,
-            earlier_refused=earlier.earlier_refused + earlier.refused,
+            earlier_live=self.earlier_live + earlier.earlier_live + earlier.live + earlier.leaked,
+            earlier_refused=self.earlier_refused + earlier.earlier_refused + earlier.refused,
             used=(*self.used, *live_part(earlier.used)),
         )
 

@@ -125,6 +125,11 @@ class Suite:
             result = self.pytester.runpytest_inprocess(*everything)
         return Run(result, _verdicts(xml), self.provider.count - before)
 
+    def summary(self) -> dict[str, Any]:
+        """What the last run wrote into its report."""
+        told: dict[str, Any] = json.loads((self.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+        return told
+
     def cassettes(self) -> list[str]:
         """The cassette files, below the folder of cassettes."""
         return sorted(one.relative_to(self.path).as_posix() for one in self.path.rglob("*.yaml"))
@@ -168,6 +173,13 @@ def suite(pytester: pytest.Pytester, provider: FakeProvider, monkeypatch: pytest
 @pytest.fixture(params=[(), ("-n", "2")], ids=["serial", "workers"])
 def workers(request: pytest.FixtureRequest, suite: Suite) -> Workers:
     """Every run of the test in one process, and in a second case with two workers of xdist: for each promise, what carries it."""
+    suite.workers = request.param
+    return suite.workers
+
+
+@pytest.fixture(params=[(), ("-n", "2", "--dist=loadfile")], ids=["serial", "loadfile"])
+def by_file(request: pytest.FixtureRequest, suite: Suite) -> Workers:
+    """The same for inner tests that need each other's process."""
     suite.workers = request.param
     return suite.workers
 

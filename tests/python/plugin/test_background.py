@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
@@ -36,7 +34,7 @@ THREAD = """
 
 
 @pytest.mark.parametrize("explicit", [False, True], ids=["automatic", "marked"])
-def test_a_thread_that_outlives_its_test_is_in_no_other_cassette(suite: Suite, explicit: bool) -> None:
+def test_a_thread_that_outlives_its_test_is_in_no_other_cassette(suite: Suite, explicit: bool, by_file: Workers) -> None:
     suite.write(source=("    pytestmark = pytest.mark.vcr\n" if explicit else "") + THREAD)
     run = suite.run("--llm-vcr-fail-on=LIVE_CALL").passed(3)
     assert run.live == 3
@@ -235,7 +233,7 @@ def test_what_works_for_every_test_works_for_the_one_that_runs(suite: Suite, kin
     assert [one["verdict"] for name, one in again.verdicts.items() if name != "test_last"] == ["HIT"] * 3
 
 
-def test_telemetry_of_a_thread_of_no_test_is_in_no_cassette(suite: Suite) -> None:
+def test_telemetry_of_a_thread_of_no_test_is_in_no_cassette(suite: Suite, by_file: Workers) -> None:
     suite.ini(llm_vcr_telemetry_hosts="localhost", llm_vcr="marked")
     suite.write(
         source="""
@@ -300,7 +298,7 @@ def test_exchanges_of_credentials_are_live_uncounted_and_told(suite: Suite, work
     assert (run.live, run.code) == (3, 0)
     assert run.words() == {"test_automatic": "HIT", "test_marked": "NOOP", "test_opted_out": "DISABLED"}
     assert [one.count("localhost") for one in [path.read_text("utf-8") for path in suite.path.rglob("*.yaml")]] == [0]
-    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = suite.summary()
     assert told["credential_exchanges"] == {"localhost": 3}
     assert "credentials: 3 exchanges, live and not recorded (localhost)" in run.text
 

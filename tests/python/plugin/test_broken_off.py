@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
-
-
-def told(suite: Suite) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
-    return loaded
-
 
 CRASH = """
     import threading
@@ -39,7 +30,7 @@ def test_what_a_worker_that_crashes_had_live_is_counted(suite: Suite, again: lis
     suite.write(source=CRASH)
     run = suite.run("-n", "2", *again, "--llm-vcr-max-live-calls=99", "--llm-vcr-fail-on=LIVE_CALL")
     run.result.assert_outcomes(passed=4 if again else 3, failed=0 if again else 1)
-    summary = told(suite)
+    summary = suite.summary()
     # Four tests, two more of the one that crashed, its thread's, the import in three workers, and perhaps the attempt that recovered.
     assert run.live == summary["calls"]["live"] == (10 if again else 9)
     assert summary["calls"]["leaked"] + len(summary["outside_of_tests"]) == 3
@@ -57,7 +48,7 @@ def test_what_a_worker_that_crashes_had_live_is_counted(suite: Suite, again: lis
     # No other worker's, and nothing of it is counted a second time in the next run.
     suite.write(source=CRASH.replace('ask("at import")\n', ""))
     again_live = suite.run("-n", "2").passed(4)
-    assert again_live.live == told(suite)["calls"]["live"] == (0 if again else 1)
+    assert again_live.live == suite.summary()["calls"]["live"] == (0 if again else 1)
 
 
 ENDS = """
@@ -88,7 +79,7 @@ def test_a_test_that_ends_the_run_stores_nothing_and_all_its_calls_are_told(suit
     suite.write(source=ENDS.format(end=end))
     run = suite.run("--llm-vcr-fail-on=MISS", subprocess=True)
     assert run.code == pytest.ExitCode.INTERRUPTED
-    summary = told(suite)
+    summary = suite.summary()
     assert summary["calls"]["live"] == run.live
     two = summary["tests"]["test_it.py::test_two"]
     assert (two["verdict"], two["live"], two["outcome"]) == ("MISS:NOT_PERSISTED", 2, "failed")
@@ -102,5 +93,5 @@ def test_a_test_that_ends_the_run_stores_nothing_and_all_its_calls_are_told(suit
 def test_calls_outside_of_tests_count_once_where_a_worker_is_interrupted(suite: Suite) -> None:
     suite.write(source='ask("at import")\n\ndef test_one():\n    raise KeyboardInterrupt\n')
     run = suite.run("-n", "1")
-    summary = told(suite)
+    summary = suite.summary()
     assert summary["calls"]["live"] == len(summary["outside_of_tests"]) == run.live

@@ -70,7 +70,7 @@ def test_a_hole_without_any_cassette_is_found_before_the_first_test(suite: Suite
     assert "does not patch it as it is" in run.text
 
 
-def test_warn_goes_on_and_off_does_not_look(suite: Suite) -> None:
+def test_warn_goes_on_and_off_does_not_look(suite: Suite, workers: Workers) -> None:
     suite.write(source=HOLE)
     warned = suite.run("--llm-vcr-canary=warn").passed(2)
     assert warned.live == 2

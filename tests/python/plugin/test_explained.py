@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
@@ -57,7 +55,7 @@ def test_a_miss_is_explained_where_the_test_fails(suite: Suite, kind: str, monke
     assert "sk-2" not in run.text.replace('"Bearer sk-" + os.environ', "")
 
 
-def test_identical_misses_stand_once_with_their_number(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identical_misses_stand_once_with_their_number(suite: Suite, monkeypatch: pytest.MonkeyPatch, workers: Workers) -> None:
     suite.write(
         source="""
         def test_one():
@@ -78,7 +76,7 @@ def test_identical_misses_stand_once_with_their_number(suite: Suite, monkeypatch
     assert len(run.verdicts["test_one"]["misses"]) == 5
     assert run.text.count("cause: text") == 1
     assert "(20 times)" in run.text
-    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = suite.summary()
     assert len(told["tests"]["test_it.py::test_one"]["misses"]) == 20
 
 
@@ -99,7 +97,7 @@ def test_misses_of_the_suite_are_grouped_by_cause_and_path(suite: Suite, workers
     run = suite.run().passed(5)
     assert run.live == 4
     assert "4 tests miss because of number at `metadata.trace`" in run.text
-    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = suite.summary()
     [group] = told["misses"]
     assert (group["cause"], group["path"], len(group["tests"])) == ("number", "metadata.trace", 4)
 
@@ -124,7 +122,7 @@ def test_what_is_recorded_anew_on_purpose_is_no_puzzle(suite: Suite, monkeypatch
     monkeypatch.setenv("TWO", "three")
     run = suite.run("--record-mode=all").passed(1)
     assert (run.live, run.words()) == (2, {"test_one": "MISS:RECORDED"})
-    told = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    told = suite.summary()
     assert (told["misses"], told["unused"]) == ([], {})
     assert "because" not in run.text
 

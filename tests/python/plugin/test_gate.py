@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
+from tests.python.plugin.inner import TWO, flaky
 
 
-def test_only_a_passing_setup_and_call_save(suite: Suite) -> None:
+def test_only_a_passing_setup_and_call_save(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_passes():
@@ -170,32 +171,14 @@ def test_session_scoped_rewrite_in_vcr_config_holds_for_every_test(suite: Suite)
         def vcr_config():
             return {"record_mode": "rewrite"}
     """)
-    suite.write(
-        source="""
-        def test_one():
-            ask("one")
-
-        def test_two():
-            ask("two")
-    """
-    )
+    suite.write(source=TWO)
     suite.run().passed(2)
     run = suite.run().passed(2)
     assert (run.live, run.words()) == (2, {"test_one": "MISS:RECORDED", "test_two": "MISS:RECORDED"})
 
 
 def test_each_rerun_is_an_attempt_of_its_own(suite: Suite) -> None:
-    suite.write(
-        source="""
-        import pathlib
-
-        def test_flaky():
-            ask("flaky")
-            tries = pathlib.Path("tries")
-            tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
-            assert len(tries.read_text()) == 3
-    """
-    )
+    suite.write(source=flaky(3))
     run = suite.run("--reruns=3")
     run.result.assert_outcomes(passed=1)
     assert run.live == 3, "an attempt that failed left its answers behind"
@@ -204,15 +187,7 @@ def test_each_rerun_is_an_attempt_of_its_own(suite: Suite) -> None:
 
 
 def test_a_cassette_that_cannot_be_read_fails_the_test_and_stays(suite: Suite) -> None:
-    suite.write(
-        source="""
-        def test_one():
-            ask("one")
-
-        def test_two():
-            ask("two")
-    """
-    )
+    suite.write(source=TWO)
     suite.run().passed(2)
     broken = suite.path / "cassettes/test_it/test_one.yaml"
     broken.write_text("version: 1\ninteractions: [", "utf-8")
@@ -225,15 +200,7 @@ def test_a_cassette_that_cannot_be_read_fails_the_test_and_stays(suite: Suite) -
 
 def test_an_unwritable_store_is_told_and_fails_no_test(suite: Suite) -> None:
     suite.ini(filterwarnings="default")
-    suite.write(
-        source="""
-        def test_one():
-            ask("one")
-
-        def test_two():
-            ask("two")
-    """
-    )
+    suite.write(source=TWO)
     # A file where the folder should be: whoever runs this, even as root, cannot write below it.
     (suite.path / "cassettes").write_text("in the way", "utf-8")
     run = suite.run().passed(2, warnings=2)

@@ -12,7 +12,7 @@ import openai  # noqa: F401 - loaded once here, and not again in each inner run
 import pytest
 import requests  # noqa: F401 - the same
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 LEAKS = Path(__file__).parents[3] / "examples/leaks"
 
@@ -72,6 +72,18 @@ def test_a_leak_is_caught_explained_and_fails_the_run(leaks: Suite, kind: str) -
     [failure] = [line for line in run.text.splitlines() if line.startswith("FAILED --llm-vcr")]
     assert failure.startswith("FAILED --llm-vcr-max-live-calls 0: none made, ")
     assert failure.endswith(f" refused: {named}")
+
+
+def test_all_of_them_in_one_run_are_told_apart(leaks: Suite, by_file: Workers) -> None:
+    for kind in CAUSES:
+        shutil.copy(LEAKS / f"test_{kind}.py", leaks.path)
+    leaks.run("--deselect=test_consumed_file.py::test_first")
+    run = leaks.run("--llm-vcr-max-live-calls=0")
+    assert (run.live, run.code) == (0, pytest.ExitCode.TESTS_FAILED)
+    told = leaks.summary()
+    [failure] = told["failures"]
+    named = failure.partition(" refused: ")[2].split(", ")
+    assert set(named) == {NAMED.get(kind, f"test_{kind}.py::test_leak") for kind in CAUSES}
 
 
 @pytest.mark.parametrize("kind", CAUSES)

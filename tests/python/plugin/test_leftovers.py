@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 LEFT = {
     "httpx.HTTPTransport.handle_request": """
@@ -87,7 +87,7 @@ def test_it_is_named_with_the_test_that_left_it(suite: Suite, place: str) -> Non
     assert any("left" in note for note in run.verdicts["test_a"]["notes"])
 
 
-def test_who_cleans_up_is_not_named(suite: Suite) -> None:
+def test_who_cleans_up_is_not_named(suite: Suite, by_file: Workers) -> None:
     suite.conftest(
         """
         import socket

@@ -238,7 +238,7 @@ def test_hosts_that_are_no_providers_are_nobodys_business(suite: Suite) -> None:
     assert run.words() == {"test_loopback": "DISABLED", "test_names": "NOOP"}
 
 
-def test_unmarked_tests_are_watched_too(suite: Suite) -> None:
+def test_unmarked_tests_are_watched_too(suite: Suite, workers: Workers) -> None:
     suite.ini(llm_vcr="marked")
     suite.write(
         source="""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
-
-ONE = """
-    def test_one():
-        assert ask("one")
-"""
+from tests.python.plugin.inner import ONE
 
 
-def test_auto_records_and_replays_every_test(suite: Suite) -> None:
+def test_auto_records_and_replays_every_test(suite: Suite, workers: Workers) -> None:
     suite.write(source=ONE)
     first = suite.run().passed(1)
     assert (first.live, first.words()) == (1, {"test_one": "MISS:RECORDED"})
@@ -50,11 +44,11 @@ def test_auto_records_doctests_too(suite: Suite, workers: Workers) -> None:
     assert (again.code, again.live) == (0, 0)
     assert again.words() == {"GUIDE.md": "HIT", "shop.describe": "HIT", "shop.mocked": "DISABLED", "test_one": "HIT"}
     assert suite.cassettes() == ["cassettes/GUIDE/GUIDE.md.yaml", "cassettes/shop/shop.describe.yaml", "cassettes/test_it/test_one.yaml"]
-    assert json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))["orphans"] == []
+    assert suite.summary()["orphans"] == []
 
 
 @pytest.mark.parametrize("marker", ["vcr", "llm_vcr"])
-def test_marked_records_only_marked_tests(suite: Suite, marker: str) -> None:
+def test_marked_records_only_marked_tests(suite: Suite, marker: str, workers: Workers) -> None:
     suite.ini(llm_vcr="marked")
     suite.write(
         source=f"""
@@ -80,7 +74,7 @@ def test_paths_bound_automatic_marking(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("how", ["ini", "flag", "environment", "disable", "no:llm_vcr"])
-def test_off_does_nothing(suite: Suite, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_off_does_nothing(suite: Suite, how: str, monkeypatch: pytest.MonkeyPatch, workers: Workers) -> None:
     arguments = []
     match how:
         case "ini":
@@ -102,14 +96,14 @@ def test_off_does_nothing(suite: Suite, how: str, monkeypatch: pytest.MonkeyPatc
     assert "llm_vcr" not in run.text.replace("no:llm_vcr", "")
 
 
-def test_a_flag_turns_it_on_without_any_file(suite: Suite) -> None:
+def test_a_flag_turns_it_on_without_any_file(suite: Suite, workers: Workers) -> None:
     suite.ini(llm_vcr=None, llm_vcr_provider_hosts=None)
     suite.write(source=ONE)
     run = suite.run("--llm-vcr", "--llm-vcr-provider-hosts=127.0.0.1").passed(1)
     assert run.words() == {"test_one": "MISS:RECORDED"}
 
 
-def test_opted_out_test_has_no_cassette_and_says_why(suite: Suite) -> None:
+def test_opted_out_test_has_no_cassette_and_says_why(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         @pytest.mark.llm_vcr(off="observes prompt-cache warm-up")
@@ -175,7 +169,7 @@ def test_order_of_record_modes(suite: Suite, strongest: int, winner: str, monkey
         assert (run.live, run.words()) == (1, {"test_one": "MISS:RECORDED"})
 
 
-def test_our_marker_wins_over_every_flag(suite: Suite) -> None:
+def test_our_marker_wins_over_every_flag(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         @pytest.mark.llm_vcr(record_mode="new_episodes")
@@ -186,7 +180,7 @@ def test_our_marker_wins_over_every_flag(suite: Suite) -> None:
     assert suite.run("--record-mode=none", "--llm-vcr-record-mode=none").passed(1).live == 1
 
 
-def test_ci_records_nothing_by_default(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ci_records_nothing_by_default(suite: Suite, monkeypatch: pytest.MonkeyPatch, workers: Workers) -> None:
     monkeypatch.setenv("CI", "true")
     suite.write(source=ONE)
     run = suite.run()
@@ -196,7 +190,7 @@ def test_ci_records_nothing_by_default(suite: Suite, monkeypatch: pytest.MonkeyP
     assert suite.run("--llm-vcr-record-mode=new_episodes").passed(1).live == 1
 
 
-def test_block_network_leaves_replay_alone(suite: Suite) -> None:
+def test_block_network_leaves_replay_alone(suite: Suite, workers: Workers) -> None:
     suite.write(source=ONE)
     suite.run("--block-network").passed(1)
     assert suite.run("--block-network", "--record-mode=none").passed(1).words() == {"test_one": "HIT"}
@@ -221,7 +215,7 @@ def test_block_network_leaves_replay_alone(suite: Suite) -> None:
     ],
 )
 def test_a_setting_that_cannot_be_is_a_usage_error(
-    suite: Suite, settings: dict[str, str], arguments: list[str], expected: list[str]
+    suite: Suite, settings: dict[str, str], arguments: list[str], expected: list[str], workers: Workers
 ) -> None:
     suite.ini(**settings)
     suite.write(source=ONE)
@@ -230,6 +224,7 @@ def test_a_setting_that_cannot_be_is_a_usage_error(
     assert run.live == 0
     for word in expected:
         assert word in run.text
+    assert run.text.count("ERROR: ") == 1
     assert "Traceback" not in run.text
 
 
@@ -250,7 +245,7 @@ def test_a_bad_environment_variable_is_a_usage_error(suite: Suite, monkeypatch: 
         ('llm_vcr(paths="x")', "paths"),
     ],
 )
-def test_a_bad_marker_is_a_usage_error_that_names_the_test(suite: Suite, marker: str, expected: str) -> None:
+def test_a_bad_marker_is_a_usage_error_that_names_the_test(suite: Suite, marker: str, expected: str, workers: Workers) -> None:
     suite.write(
         source=f"""
         @pytest.mark.{marker}
@@ -263,6 +258,8 @@ def test_a_bad_marker_is_a_usage_error_that_names_the_test(suite: Suite, marker:
     assert run.live == 0
     assert "test_it.py::test_one" in run.text
     assert expected in run.text
+    assert run.text.count("ERROR: ") == 1
+    assert "INTERNALERROR" not in run.text
 
 
 def test_a_folder_without_recordings_is_a_warning_where_only_ci_has_asked_for_replay(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:

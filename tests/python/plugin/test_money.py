@@ -6,24 +6,13 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from genai_prices import Usage, calc_price
 
 from tests.python.plugin.conftest import Suite, Workers
-
-SIX = """
-    @pytest.mark.parametrize("number", range(6))
-    def test_one(number):
-        ask(f"number {number}")
-"""
-
-
-def summary(suite: Suite) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
-    return told
+from tests.python.plugin.inner import SIX, flaky
 
 
 def price_of(cassette: Path) -> float:
@@ -42,14 +31,14 @@ def test_dollars_are_told_by_test_and_model(suite: Suite, workers: Workers) -> N
     prices = {name.rpartition("/")[2].removesuffix(".yaml"): price_of(suite.path / name) for name in suite.cassettes()}
     whole = sum(prices.values())
     assert whole > 0
-    told = summary(suite)
+    told = suite.summary()
     assert told["dollars"] == {"spent": pytest.approx(whole), "avoided": 0, "unknown_calls": 0, "unknown_models": []}
     assert {name.partition("::")[2]: one["spent"] for name, one in told["tests"].items()} == {
         name: pytest.approx(dollars) for name, dollars in prices.items()
     }
     assert re.search(r"^dollars: (< )?\$0\.000\d+ spent, \$0 avoided$", first.text, re.MULTILINE)
     again = suite.run().passed(6)
-    told = summary(suite)
+    told = suite.summary()
     assert told["dollars"] == {"spent": 0, "avoided": pytest.approx(whole), "unknown_calls": 0, "unknown_models": []}
     assert told["models"] == [
         {
@@ -75,7 +64,7 @@ def test_the_report_says_all_there_is(suite: Suite, workers: Workers) -> None:
         """
     )
     suite.run().passed(1, failed=1, skipped=1)
-    told = summary(suite)
+    told = suite.summary()
     assert told["format"] == 1
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]+\+00:00", told["started"])
     assert 0 < told["seconds"] < 600
@@ -104,25 +93,15 @@ def test_an_unknown_price_is_said_to_be_unknown(suite: Suite, workers: Workers) 
     )
     run = suite.run().passed(2)
     assert "dollars: $0 spent, $0 avoided, 2 calls of unknown price ('127.0.0.1', 'gpt-0')" in run.text
-    told = summary(suite)
+    told = suite.summary()
     assert told["dollars"] == {"spent": 0, "avoided": 0, "unknown_calls": 2, "unknown_models": ["127.0.0.1", "gpt-0"]}
     assert {name.partition("::")[2]: one["unknown_calls"] for name, one in told["tests"].items()} == {"test_model": 1, "test_around": 1}
 
 
 def test_reruns_pay_for_every_attempt(suite: Suite) -> None:
-    suite.write(
-        source="""
-        import pathlib
-
-        def test_flaky():
-            ask("flaky")
-            tries = pathlib.Path("tries")
-            tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
-            assert len(tries.read_text()) == 2
-        """
-    )
+    suite.write(source=flaky(2))
     suite.run("--reruns=3").result.assert_outcomes(passed=1)
-    [test] = summary(suite)["tests"].values()
+    [test] = suite.summary()["tests"].values()
     assert test["spent"] == pytest.approx(2 * price_of(suite.path / suite.cassettes()[0]), rel=0.5)
     assert test["models"][0]["live"] == 2
     assert test["outcome"] == "passed"
@@ -153,7 +132,7 @@ def test_junit_has_plain_properties(suite: Suite, workers: Workers) -> None:
 def test_no_call_starts_once_the_dollars_are_spent(suite: Suite, workers: Workers) -> None:
     suite.write(source=SIX)
     suite.run().passed(6)
-    one = summary(suite)["dollars"]["spent"] / 6
+    one = suite.summary()["dollars"]["spent"] / 6
     for name in suite.cassettes():
         (suite.path / name).unlink()
     run = suite.run(f"--llm-vcr-max-live-usd={2.5 * one:.9f}")
@@ -166,7 +145,7 @@ def test_no_call_starts_once_the_dollars_are_spent(suite: Suite, workers: Worker
     [line] = re.findall(r"^FAILED (--llm-vcr-max-live-usd .*)$", run.text, re.MULTILINE)
     assert "spent; refused calls of: " in line
     assert all(f"test_it.py::{name}" in line for name in refused)
-    assert summary(suite)["failures"] == [line]
+    assert suite.summary()["failures"] == [line]
 
 
 def test_no_dollars_allow_no_call_and_let_a_replayed_suite_be(suite: Suite, workers: Workers) -> None:
@@ -241,7 +220,7 @@ def test_episodes_that_no_test_plays_any_more(suite: Suite, workers: Workers) ->
     suite.run().passed(2)
     suite.write(source='def test_one(): ask("two")\ndef test_other(): ask("four"); assert False')
     run = suite.run().passed(1, failed=1)
-    told = summary(suite)
+    told = suite.summary()
     assert list(told["unused"]) == ["cassettes/test_it/test_one.yaml"]
     [prints] = told["unused"].values()
     assert len(prints) == 2
@@ -279,12 +258,12 @@ def test_a_run_of_some_tests_tells_of_no_episode_that_another_test_may_play(suit
     suite.run().passed(4)
     suite.write(source=source % "")
     suite.run(*flags)
-    told = summary(suite)
+    told = suite.summary()
     assert (told["complete"], set(told["unused"]) - {"cassettes/test_it/test_alone.yaml"}) == (False, set())
     assert ("cassettes/test_it/test_alone.yaml" in told["unused"]) == ("test_it.py::test_one" not in flags)
     suite.write("test_other.py", "def test_other():\n    pytest.skip('here')\n")
     suite.run()
-    told = summary(suite)
+    told = suite.summary()
     assert (told["complete"], set(told["unused"])) == (True, {"cassettes/test_it/test_alone.yaml"})
 
 
@@ -300,7 +279,7 @@ def test_an_episode_that_another_test_plays_is_no_unused_one(suite: Suite) -> No
     )
     suite.run().passed(2)
     suite.run().passed(2)
-    assert summary(suite)["unused"] == {}
+    assert suite.summary()["unused"] == {}
 
 
 def test_cassettes_without_a_test(suite: Suite, workers: Workers) -> None:
@@ -310,8 +289,8 @@ def test_cassettes_without_a_test(suite: Suite, workers: Workers) -> None:
     (suite.path / "deep/cassettes/test_more/test_it.yaml").write_text((suite.path / "cassettes/test_it/test_one.yaml").read_text("utf-8"))
     suite.write(source='def test_two(): ask("two")')
     run = suite.run().passed(2, skipped=1)
-    assert summary(suite)["orphans"] == ["cassettes/test_it/test_one.yaml"]
-    assert summary(suite)["complete"] is True
+    assert suite.summary()["orphans"] == ["cassettes/test_it/test_one.yaml"]
+    assert suite.summary()["complete"] is True
     assert "without a test: 1 cassette (cassettes/test_it/test_one.yaml); `llm-vcr prune` drops them" in run.text
 
 
@@ -323,7 +302,7 @@ def test_a_run_of_some_tests_tells_of_no_orphans(suite: Suite, flags: list[str],
     if flags == ["-x"]:
         suite.write("test_a_broken.py", source="def test_broken(): ask('one'); assert False")
     suite.run(*flags)
-    told = summary(suite)
+    told = suite.summary()
     assert (told["complete"], told["orphans"]) == (False, [])
 
 
@@ -333,14 +312,14 @@ def test_a_module_that_cannot_be_imported_leaves_its_cassettes_alone(suite: Suit
     suite.run().passed(2)
     suite.write("test_more.py", source="import no_such_module")
     suite.run("--continue-on-collection-errors")
-    assert (summary(suite)["complete"], summary(suite)["orphans"]) == (False, [])
+    assert (suite.summary()["complete"], suite.summary()["orphans"]) == (False, [])
 
 
 def test_what_was_masked_is_told(suite: Suite, workers: Workers) -> None:
     suite.write(source="import uuid\ndef test_one(): ask(f'thread {uuid.uuid4()}')\ndef test_two(): ask('two', user=str(uuid.uuid4()))")
     suite.run().passed(2)
     run = suite.run().passed(2)
-    assert sorted(summary(suite)["masked_values"], key=lambda one: str(one["path"])) == [
+    assert sorted(suite.summary()["masked_values"], key=lambda one: str(one["path"])) == [
         {"what": "uuid", "path": "messages[0].content", "count": 1, "example_test": "test_it.py::test_one"},
         {"what": "uuid", "path": "user", "count": 1, "example_test": "test_it.py::test_two"},
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.python.plugin.conftest import Run, Suite, Workers
@@ -66,6 +64,48 @@ def test_every_kind_of_test_replays(suite: Suite, workers: Workers) -> None:
     assert len({one for one in suite.cassettes() if "test_odd" in one}) == 8
 
 
+@pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
+def test_however_tests_are_distributed_what_was_recorded_in_one_process_replays(suite: Suite, dist: str) -> None:
+    suite.conftest(
+        """
+        import pytest
+        from calls import ask
+
+        @pytest.fixture(scope="session", autouse=True)
+        def warm():
+            yield ask("up")
+            ask("down")
+    """
+    )
+    source = """
+        class TestOne:
+            @pytest.mark.parametrize("value", "abc")
+            def test_it(self, value):
+                ask(f"{__name__} {value}")
+
+        @pytest.mark.xdist_group("one")
+        def test_alone():
+            ask(f"{__name__} alone")
+    """
+    suite.write("unit/test_a.py", source=source)
+    suite.write("deep/er/test_b.py", source=source)
+    assert suite.run().passed(8).live == 10
+    run = suite.run("-n", "2", f"--dist={dist}", "--llm-vcr-max-live-calls=0").passed(8)
+    assert (run.live, run.code) == (0, 0)
+    told = suite.summary()
+    # Its own, and the fixture's in each worker that had something to do.
+    assert (told["calls"]["live"], told["calls"]["refused"], told["calls"]["replayed"] - 8) in ((0, 0, 4), (0, 0, 2))
+    assert (told["complete"], told["orphans"], told["unused"]) == (True, [], {})
+    assert told["verdicts"] == {"HIT": 9}
+
+
+def test_where_every_worker_runs_every_test_all_their_calls_count(suite: Suite) -> None:
+    suite.write(source="@pytest.mark.llm_vcr(off='on purpose')\ndef test_one():\n    ask('one')\n\ndef test_two():\n    ask('two')\n")
+    run = suite.run("-n", "2", "--dist=each").passed(4)
+    # One of them may have replayed what the other one recorded a moment ago.
+    assert suite.summary()["calls"]["live"] == run.live >= 3
+
+
 def test_a_rerun_stores_only_what_the_passing_attempt_recorded(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
@@ -96,11 +136,11 @@ def test_last_failed_runs_and_tells_of_the_failed_one_alone(suite: Suite, worker
     monkeypatch.delenv("BROKEN")
     last = run(suite, "--lf").passed(1)
     assert last.words() == {"test_two": "HIT"}
-    summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    summary = suite.summary()
     assert (summary["complete"], summary["orphans"], summary["unused"]) == (False, [], {})
 
 
-def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite) -> None:
+def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_one():
@@ -110,16 +150,27 @@ def test_a_run_that_stops_at_the_first_failure_tells_what_it_did(suite: Suite) -
             ask("two")
             assert 0
 
-        def test_three():
-            ask("three")
+        @pytest.fixture(scope="session")
+        def warm():
+            yield
+            ask("down")
+
+        @pytest.mark.parametrize("number", range(9))
+        def test_three(number, warm):
+            ask(f"three {number}")
     """
     )
-    stopped = run(suite, "-x").passed(1, failed=1)
-    assert stopped.live == 2
-    assert stopped.words() == {"test_one": "MISS:RECORDED", "test_two": "MISS:NOT_PERSISTED"}
-    summary = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
-    assert summary["complete"] is False
-    assert [one.rpartition("/")[2] for one in suite.cassettes()] == ["test_one.yaml"]
+    stopped = run(suite, "-x")
+    # Another worker may go on with the test it has begun, and the one after it.
+    words = stopped.words()
+    others = [word for name, word in words.items() if "three" in name]
+    assert len(others) <= (4 if workers else 0)
+    assert set(others) <= {"MISS:RECORDED"}
+    assert (words["test_one"], words["test_two"]) == ("MISS:RECORDED", "MISS:NOT_PERSISTED")
+    summary = suite.summary()
+    assert (summary["complete"], summary["calls"]["live"]) == (False, stopped.live)
+    assert stopped.live == 2 + len(others) + any(one["scope"] for one in summary["tests"].values())
+    assert not any("test_two" in one for one in suite.cassettes())
 
 
 @pytest.mark.parametrize("flag", ["--collect-only", "--setup-plan", "--setup-only"])

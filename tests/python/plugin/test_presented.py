@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.python.plugin.conftest import Suite
-
-TWO = """
-    def test_one():
-        assert ask("one")
-
-    def test_two():
-        assert ask("two")
-"""
-
-
-def summary(suite: Suite) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((suite.path / "llm-vcr-report" / "summary.json").read_text("utf-8"))
-    return told
+from tests.python.plugin.inner import TWO
 
 
 @pytest.mark.usefixtures("workers")
@@ -33,7 +19,7 @@ def test_a_name_in_html_is_a_page_and_the_folder_stays(suite: Suite) -> None:
     text = page.read_text("utf-8")
     assert "in 2 live calls" in text
     assert all(f"test_it.py::{name}" in text for name in ("test_one", "test_two"))
-    assert summary(suite)["verdicts"] == {"MISS:RECORDED": 2}
+    assert suite.summary()["verdicts"] == {"MISS:RECORDED": 2}
 
 
 def test_the_page_is_of_this_run_also_where_nothing_happened(suite: Suite) -> None:
@@ -102,6 +88,16 @@ def test_annotations_stand_at_the_lines_of_tests_and_of_calls(suite: Suite, gith
     text = github.read_text("utf-8")
     assert text.startswith("## This run ")
     assert "### Calls that leaked" in text
+
+
+@pytest.mark.parametrize("flag", ["-p no:terminal", "--no-summary", "-qq"])
+def test_annotations_and_why_it_fails_are_told_without_a_summary(suite: Suite, github: Path, flag: str) -> None:
+    suite.write(source="@pytest.mark.llm_vcr(off='on purpose')\ndef test_leaks():\n    assert ask('one')\n")
+    run = suite.run(*flag.split(), "--llm-vcr-fail-on=LIVE_CALL")
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    [annotation] = [line for line in run.text.splitlines() if line.startswith("::")]
+    assert annotation.startswith("::error file=")
+    assert run.text.count("FAILED --llm-vcr-fail-on LIVE_CALL: test_it.py::test_leaks") == 1
 
 
 def test_the_step_summary_is_added_to_what_is_there_and_needs_no_folder(suite: Suite, github: Path) -> None:

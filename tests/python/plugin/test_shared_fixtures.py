@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -18,7 +17,7 @@ REPLAY = ("--record-mode=none", "--llm-vcr-max-live-calls=0")
 
 def fixtures(suite: Suite) -> dict[str, dict[str, Any]]:
     """The verdicts of fixtures, as the report has them."""
-    loaded = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    loaded = suite.summary()
     return {name: one for name, one in loaded["tests"].items() if one["scope"]}
 
 
@@ -112,11 +111,11 @@ def test_calls_of_a_fixture_are_in_the_summary(suite: Suite) -> None:
     assert [one["id"] for one in told["cassettes"]] == ["cassettes/test_it/fixture-warm.yaml"]
     assert run.words() == {"test_one": "NOOP"}
     run.result.stdout.fnmatch_lines(["1 test and 1 fixture: *", "calls: 1 live, 0 replayed, 1 recorded"])
-    whole = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    whole = suite.summary()
     assert (whole["calls"]["live"], whole["orphans"], whole["unused"]) == (1, [], {})
     suite.write(source="@pytest.fixture(scope='module')\ndef warm():\n    return ask('other')\n\ndef test_one(warm):\n    pass\n")
     suite.run().passed(1)
-    whole = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    whole = suite.summary()
     assert list(whole["unused"]) == ["cassettes/test_it/fixture-warm.yaml"]
 
 
@@ -495,7 +494,7 @@ def test_a_rerun_counts_its_fixtures_calls_once(suite: Suite) -> None:
     suite.run().result.assert_outcomes(passed=1)
     [told] = fixtures(suite).values()
     assert told["live"] + told["played"] >= 1
-    whole = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    whole = suite.summary()
     assert whole["calls"]["live"] == suite.provider.count == 1
 
 
@@ -533,6 +532,6 @@ def test_no_cassette_of_a_fixture_is_an_orphan_while_somebody_may_ask_for_it(sui
     assert {owner.nodeid.partition("[")[0] for owner in owners if owner.owns(names[0])} == {"test_it.py::test_one"}
     suite.write(source="def test_one():\n    pass\n")
     suite.run().passed(1)
-    whole = json.loads((suite.path / "llm-vcr-report/summary.json").read_text("utf-8"))
+    whole = suite.summary()
     assert whole["orphans"] == names
     assert not any(owner.owns(one) for owner in collect(suite.path) for one in names)

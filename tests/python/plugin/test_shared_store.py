@@ -124,7 +124,7 @@ def test_what_failed_before_a_green_retry_is_not_kept(shared: Suite, server: Red
     assert episodes(server) == 1
 
 
-def test_at_the_cap_it_is_refused_loudly(shared: Suite, server: RedisServer) -> None:
+def test_at_the_cap_it_is_refused_loudly(shared: Suite, server: RedisServer, workers: Workers) -> None:
     shared.write(source="def test_it():\n    for number in range(4):\n        ask(f'number {number}')\n")
     run = shared.run("--llm-vcr-max-episodes=3", "--llm-vcr-fail-on=OVERFLOW").passed(1)
     assert (run.words(), run.code) == ({"test_it": "MISS:OVERFLOW"}, 1)
@@ -150,7 +150,7 @@ def test_under_block_network_the_store_is_still_reached(shared: Suite) -> None:
     assert shared.run("--block-network", "--record-mode=none").passed(1).words() == {"test_it": "HIT"}
 
 
-def test_a_store_that_is_nearly_full_is_told(shared: Suite, server: RedisServer) -> None:
+def test_a_store_that_is_nearly_full_is_told(shared: Suite, server: RedisServer, workers: Workers) -> None:
     assert "of its memory" not in shared.run().text
     server.client().config_set("maxmemory", int(server.client().info("memory")["used_memory"] * 1.05))
     assert re.search(r"warning: the store has used \d+% of its memory: flush it", shared.run().text)

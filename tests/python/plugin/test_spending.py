@@ -12,12 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.python.plugin.conftest import Suite, Workers
-
-SIX = """
-    @pytest.mark.parametrize("number", range(6))
-    def test_one(number):
-        ask(f"number {number}")
-"""
+from tests.python.plugin.inner import SIX, flaky
 
 
 def test_the_limit_is_exact_over_all_workers(suite: Suite, workers: Workers) -> None:
@@ -32,7 +27,7 @@ def test_the_limit_is_exact_over_all_workers(suite: Suite, workers: Workers) -> 
     assert (again.live, again.code) == (2, 0)
 
 
-def test_zero_refuses_a_miss_and_fails_a_run_whose_tests_pass(suite: Suite) -> None:
+def test_zero_refuses_a_miss_and_fails_a_run_whose_tests_pass(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_swallows():
@@ -152,17 +147,7 @@ def test_fail_on(suite: Suite, word: str, source: str, arguments: list[str], wor
 
 
 def test_reruns_count_what_every_attempt_spent(suite: Suite) -> None:
-    suite.write(
-        source="""
-        import pathlib
-
-        def test_flaky():
-            ask("flaky")
-            tries = pathlib.Path("tries")
-            tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
-            assert len(tries.read_text()) == 2
-    """
-    )
+    suite.write(source=flaky(2))
     run = suite.run("--reruns=3")
     run.result.assert_outcomes(passed=1)
     assert run.live == 2

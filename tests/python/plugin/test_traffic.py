@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from llm_vcr.config import PLACEHOLDER_KEY, SUPPLIED_KEYS
 
-from tests.python.plugin.conftest import Suite
+from tests.python.plugin.conftest import Suite, Workers
 
 
 def test_hosts_that_are_no_providers_pass_through_unless_the_user_marks_the_test(suite: Suite) -> None:
@@ -78,7 +78,7 @@ def test_in_process_transports_pass_through(suite: Suite, library: str) -> None:
     assert suite.cassettes() == []
 
 
-def test_names_that_differ_in_odd_characters_do_not_share_a_cassette(suite: Suite) -> None:
+def test_names_that_differ_in_odd_characters_do_not_share_a_cassette(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         @pytest.mark.parametrize("what", ["a/b", "a:b", "plain"])
@@ -126,7 +126,7 @@ def test_a_default_cassette_marker_names_the_cassette(suite: Suite) -> None:
     assert suite.cassettes() == ["cassettes/test_it/mine.yaml"]
 
 
-def test_extra_cassettes_of_the_marker_are_played_and_never_written(suite: Suite) -> None:
+def test_extra_cassettes_of_the_marker_are_played_and_never_written(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         def test_shared():
@@ -198,7 +198,7 @@ def test_the_users_match_on_wins_and_is_warned_of_without_a_body(suite: Suite) -
     assert "match_on has no body" in run.text
 
 
-def test_settings_in_vcr_config_count(suite: Suite) -> None:
+def test_settings_in_vcr_config_count(suite: Suite, workers: Workers) -> None:
     suite.conftest("""
         import pytest
 
@@ -234,7 +234,7 @@ def test_workers_share_one_summary(suite: Suite) -> None:
     assert "calls: 0 live, 6 replayed" in again.text
 
 
-def test_async_tests_of_both_plugins(suite: Suite) -> None:
+def test_async_tests_of_both_plugins(suite: Suite, workers: Workers) -> None:
     suite.write(
         source="""
         import asyncio
