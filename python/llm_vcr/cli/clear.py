@@ -9,7 +9,7 @@ from llm_vcr.cli.library import Library, fingerprints, pick, with_episodes
 from llm_vcr.cli.library import command as library_command
 
 
-@click.command("clear")
+@click.command("clear", short_help="Forget a cassette, or one episode of it.")
 @click.argument("cassette")
 @click.option("--episode", metavar="FINGERPRINT", help="Only the episodes whose fingerprint begins so (or the one with this number).")
 @library_command
@@ -36,4 +36,4 @@ def command(library: Library, cassette: str, episode: str | None) -> None:
         return
     what = f"{screen.many(len(gone), 'episode')} of " if gone else ""
     library.screen.line(f"forgot {what}{screen.escape(cassette_id)}" + (f", {screen.many(left, 'episode')} left" if left else ""))
-    library.screen.line(f"[dim]a copy lies in {library.backup}[/]")
+    library.screen.line(f"[dim]a copy lies in {screen.escape(str(library.backup))}[/]")

@@ -15,7 +15,7 @@ _PLACES = (Path(__file__).resolve().parents[1] / "demo", Path(__file__).resolve(
 """Where ``examples/`` and the provider stand-in are: in the package, where the build put them, or in a checkout."""
 
 
-@click.command("demo")
+@click.command("demo", short_help="Record a suite, stop its provider, and replay it.")
 @click.option("--stock", is_flag=True, help="The same suite with stock vcrpy and pytest-recording, to compare.")
 def command(*, stock: bool) -> None:
     """Record an example suite against a provider on 127.0.0.1, stop the provider, and replay the suite.

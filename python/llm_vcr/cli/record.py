@@ -14,7 +14,7 @@ from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 
 
-@click.command("record")
+@click.command("record", short_help="Run tests, and record what their cassettes lack.")
 @click.argument("pattern")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYTEST-ARGUMENTS]")
 @library_command
@@ -24,7 +24,9 @@ def command(library: Library, pattern: str, pytest_arguments: tuple[str, ...]) -
     This calls providers, and costs. No other test is run, so no other cassette changes. What is recorded already is replayed; to record
     that anew, use `llm-vcr refresh`. Exit status 1 where a test fails.
     """
-    chosen = [one.nodeid for one in owners.collect(library.project.root) if owners.matches(one.nodeid, pattern)]
+    with library.screen.busy("asking pytest for the tests"):
+        everyone = owners.collect(library.project.root)
+    chosen = [one.nodeid for one in everyone if owners.matches(one.nodeid, pattern)]
     if not chosen:
         raise click.UsageError(f"no test has {pattern!r} in its id")
     run(library, chosen, "new_episodes", pytest_arguments)

@@ -9,7 +9,7 @@ import click
 from llm_vcr.cli import screen
 
 
-@click.command("report")
+@click.command("report", short_help="Write the page of a run.")
 @click.argument("summary", type=click.Path(exists=True, path_type=Path))
 @click.argument("earlier", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True)
