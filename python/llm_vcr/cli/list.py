@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,9 @@ from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library, fresh_until
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.stores.base import CassetteRecord
+
+
+_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 @click.command("list", short_help="List the cassettes.")
@@ -47,7 +49,7 @@ def describe(library: Library, cassette_id: str, record: CassetteRecord) -> dict
         "recorded_at": record.recorded_at,
         "ttl_seconds": None if record.ttl == float("inf") else record.ttl,
         "fresh": until > time.time(),
-        "fresh_until": None if until == math.inf else datetime.fromtimestamp(until, UTC),
+        "fresh_until": datetime.fromtimestamp(until, UTC) if until < _FOR_EVER else None,
         "models": sorted({name for one in record.episodes if (name := content.model(one))}),
         "cost_usd": cost,
         "cost_is_partial": unknown,
