@@ -79,13 +79,16 @@ class _Commands(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             failure = click.UsageError(f"{where}{error.strerror or error}")
         except KeyboardInterrupt:
-            failure = click.ClickException("interrupted: every cassette is what it was, or what it was to become")
-            failure.exit_code = 130
+            failure = _Interrupted("interrupted: every cassette is what it was, or what it was to become")
         if ctx.meta[_AS_JSON]:
             from llm_vcr.cli.screen import write_json
 
             write_json({"error": failure.format_message()})
         raise failure
+
+
+class _Interrupted(click.ClickException):
+    exit_code = 130
 
 
 _AS_JSON = "llm_vcr.json"

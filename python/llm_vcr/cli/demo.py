@@ -11,8 +11,8 @@ import click
 
 _NEEDED = ("openai", "anthropic", "pytest_asyncio")
 
-_PLACES = (Path(__file__).resolve().parents[1] / "demo", Path(__file__).resolve().parents[3])
-"""Where ``examples/`` and the provider stand-in are: in the package, where the build put them, or in a checkout."""
+_PLACES = (Path(__file__).resolve().parents[3], Path(__file__).resolve().parents[1] / "demo")
+"""Where ``examples/`` and the provider stand-in are: in a checkout or, of what is installed, in the package, where the build put them."""
 
 
 @click.command("demo", short_help="Record a suite, stop its provider, and replay it.")

@@ -233,8 +233,12 @@ def _show(out: Screen, project: Project, groups: dict[str, list[Check]], setting
 def _value(name: str, value: object) -> str:
     if value is None:
         return "–"
-    if name == "llm_vcr_ttl":
+    if name in ("llm_vcr_ttl", "llm_vcr_wait"):
         return screen.duration(float(str(value)))
+    if name == "llm_vcr_mirror_size":
+        return screen.size(int(str(value)))
+    if isinstance(value, bool):
+        return str(value).lower()
     if name == "llm_vcr_placeholder_keys":
         return screen.many(len(value), "key") if isinstance(value, tuple) and value else "–"
     if isinstance(value, tuple):

@@ -162,9 +162,8 @@ def _show(library: Library, rows: list[dict[str, Any]], *, dry_run: bool) -> Non
     listing = screen.Listing("source", "written by", "episodes", right=("episodes",))
     for row in rows:
         listing.row(screen.escape(row["source"]), row["format"], str(row["episodes"]))
-        listing.across(
-            f"  → {screen.escape(row['cassette'])}" + ("" if row["state"] == "imported" else f" [dark_orange3]{screen.escape(row['state'])}[/]")
-        )
+        state = "" if row["state"] == "imported" else f" [dark_orange3]{screen.escape(row['state'])}[/]"
+        listing.across(f"  → {screen.escape(row['cassette'])}{state}")
     if rows:
         library.screen.show(listing)
     for row in rows:

@@ -14,7 +14,6 @@ from llm_vcr.cli.library import Library, fresh_until
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.stores.base import CassetteRecord
 
-
 _FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 

@@ -128,5 +128,8 @@ def _show(library: Library, lost: list[str], rows: list[_Row], *, tests: int, wr
     library.screen.show(listing)
     parts = [screen.many(len(lost), "cassette") + f" without a test (of {screen.many(tests, 'test')})"] if lost else []
     parts += [screen.many(sum(len(row.dropped) for row in rows), "unplayed episode")] if rows else []
-    end = f"dropped; [dim]copies lie in {screen.escape(str(library.backup))}[/]" if write else "[bold]--write[/] drops them, and keeps a copy of each."
+    if write:
+        end = f"dropped; [dim]copies lie in {screen.escape(str(library.backup))}[/]"
+    else:
+        end = "[bold]--write[/] drops them, and keeps a copy of each."
     line(f"\n{', '.join(parts)}. {end}")

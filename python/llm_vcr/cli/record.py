@@ -15,7 +15,6 @@ from llm_vcr.cli import owners, screen
 from llm_vcr.cli.library import Library, resolved
 from llm_vcr.cli.library import command as library_command
 
-
 _LEAVE = 10.0
 """Seconds for a pytest that is interrupted to end by itself."""
 
@@ -57,7 +56,7 @@ def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence
     try:
         output, _ = process.communicate()
     except KeyboardInterrupt:
-        # It puts everything back, and says what it did. A terminal's Ctrl-C has told pytest as well, and a second one would stop it in that.
+        # It puts everything back, and says what it did. A terminal's Ctrl-C has told it as well, and a second one would stop it in that.
         if not sys.stdin.isatty():
             process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -163,7 +163,8 @@ class Listing:
         over = sum(widths) + gap * between - width
         heading = self._columns[0].cell_len
         texts = [number for number in range(1, len(widths)) if not self._right[number]]
-        words = {number: max(len(word) for row in self._rows if len(row) > 1 for word in [*row[number].plain.split(), ""]) for number in texts}
+        whole = [row for row in self._rows if len(row) > 1]
+        words = {number: max(len(word) for row in whole for word in (row[number].plain or " ").split(" ")) for number in texts}
         # A path has a third of the screen before words are put below each other, and words are broken last.
         steps = [(0, width // 3), *((one, words[one]) for one in texts), (0, 0), *((one, 12) for one in texts)]
         for number, least in steps:

@@ -141,8 +141,8 @@ def rendered(data: bytes, media_type: str | None, *, full: bool = False) -> Rend
 
 
 def _json(parsed: Any, *, full: bool) -> RenderableType:
-    text = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False, indent=2)
-    return Syntax(text, "json", theme=_COLOURS, background_color="default", word_wrap=True)
+    lines = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False, indent=2)
+    return Syntax(lines, "json", theme=_COLOURS, background_color="default", word_wrap=True)
 
 
 def _shortened(value: Any) -> Any:
@@ -161,11 +161,11 @@ def _shortened(value: Any) -> Any:
 
 def _stream(data: bytes, *, full: bool) -> RenderableType:
     lines: list[RenderableType] = []
-    for name, text in content.events(data):
-        parsed = content.document(text.encode())
+    for name, told in content.events(data):
+        parsed = content.document(told.encode())
         if parsed is not None:
-            text = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False)
-        lines.append(Text.assemble((f"{name or 'data'} ", "cyan"), text, overflow="fold"))
+            told = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False)
+        lines.append(Text.assemble((f"{name or 'data'} ", "cyan"), told, overflow="fold"))
     heading = Text(screen.many(len(lines), "event"), style="dim")
     shown = (
         lines if full or len(lines) <= 40 else [*lines[:20], Text(f"… {len(lines) - 40} more events (--full)", style="dim"), *lines[-20:]]
@@ -193,14 +193,14 @@ def _form(data: bytes, media_type: str, *, full: bool) -> RenderableType:
 def _text_or_media(data: bytes, kind: str, *, full: bool) -> Text:
     known = next((name for begin, name in _KINDS if data.startswith(begin)), None)
     try:
-        text = data.decode("utf-8")
+        told = data.decode("utf-8")
     except UnicodeDecodeError:
-        text = None
-    if known or text is None or "\0" in text:
+        told = None
+    if known or told is None or "\0" in told:
         return Text(f"<{known or kind or 'binary'}, {screen.size(len(data))}>", style="magenta")
-    if not full and len(text) > 2000:
-        return Text(f"{text[:2000]}… {len(text) - 2000:,} more characters (--full)")
-    return Text(text)
+    if not full and len(told) > 2000:
+        return Text(f"{told[:2000]}… {len(told) - 2000:,} more characters (--full)")
+    return Text(told)
 
 
 def _plain(one: Episode) -> dict[str, Any]:
