@@ -41,7 +41,7 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
-        return list(_COMMANDS)
+        return [*_COMMANDS]  # `list` is a module in here, once its command was asked for
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS:
@@ -80,9 +80,11 @@ class _Commands(click.Group):
             failure = click.UsageError(f"{where}{error.strerror or error}")
         except KeyboardInterrupt:
             failure = _Interrupted("interrupted: every cassette is what it was, or what it was to become")
-        if ctx.meta[_AS_JSON]:
-            from llm_vcr.cli.screen import write_json
+        from llm_vcr.cli.screen import plain, write_json
 
+        if (told := plain(failure.message)) != failure.message:
+            failure = click.UsageError(told)
+        if ctx.meta[_AS_JSON]:
             write_json({"error": failure.format_message()})
         raise failure
 

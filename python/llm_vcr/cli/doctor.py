@@ -69,7 +69,7 @@ def command(store: str | None, *, as_json: bool) -> None:
         out.json({
             **{name: [asdict(one) for one in checks] for name, checks in groups.items()},
             "root": project.root,
-            "settings": [one | {"value": None if one["value"] == math.inf else one["value"]} for one in settings],
+            "settings": [one | {"value": _safe(one["name"], one["value"])} for one in settings],
         })  # fmt: skip
     else:
         _show(out, project, groups, settings)
@@ -228,6 +228,15 @@ def _show(out: Screen, project: Project, groups: dict[str, list[Check]], setting
             f"[dim]{row['source']}[/]" if dim else f"[cyan]{screen.escape(row['source'])}[/]",
         )
     out.show(table)
+
+
+def _safe(name: str, value: object) -> object:
+    """A value for JSON, which has no infinity; keys and passwords are nobody's."""
+    if name == "llm_vcr_placeholder_keys" and isinstance(value, tuple):
+        return ["[redacted]"] * len(value)
+    if name == "llm_vcr_store":
+        return _core.redact_uri(str(value))
+    return None if value == math.inf else value
 
 
 def _value(name: str, value: object) -> str:

@@ -139,8 +139,8 @@ def _show(library: Library, cassette_id: str, verdict: dict[str, Any]) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_row("  cause", f"[bold]{screen.escape(verdict['cause'])}[/]{place}")
     if "request" in verdict:
-        grid.add_row("  request", Text(str(verdict["request"]), "red"))
-        grid.add_row("  recorded", Text(str(verdict["recorded"]), "green"))
-    grid.add_row("  fix", Text(verdict["fix"]))
+        grid.add_row("  request", Text(screen.plain(str(verdict["request"])), "red"))
+        grid.add_row("  recorded", Text(screen.plain(str(verdict["recorded"])), "green"))
+    grid.add_row("  fix", Text(screen.plain(verdict["fix"])))
     line()
     library.screen.show(grid)

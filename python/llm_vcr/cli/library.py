@@ -55,7 +55,13 @@ class Library:
         """
         if isinstance(self.store, FileStore) and not self.store.root.is_dir():
             raise click.UsageError(f"the store {self.project.settings.store}: there is no folder {self.store.root}")
-        return list(self.store.scan())
+        if not isinstance(self.store, FileStore):
+            return list(self.store.scan())
+
+        def refuse(error: OSError) -> None:
+            self.refuse(CassetteFileError(str(error.filename), None, f"the folder cannot be read: {error.strerror}"))
+
+        return list(self.store.scan(refused=refuse))
 
     def ids(self, pattern: str | None = None) -> list[str]:
         """The cassettes whose id matches: as a glob, or, without glob characters, as a part of the id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -12,9 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich import box
+from rich import box, markup
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markup import escape as escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -95,17 +95,32 @@ class Screen:
             yield
 
 
+def plain(text: str) -> str:
+    """A text with the signs that steer a terminal as their escapes: whatever a model, a server or a file's name says is only shown."""
+    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def escape(text: str) -> str:
+    """A `plain` text that rich takes for no markup."""
+    return markup.escape(plain(text))
+
+
 def write_json(document: object) -> None:
     """Write a document to standard output."""
     # What another encoding lacks stands as an escape.
-    plain = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-    sys.stdout.write(json.dumps(document, ensure_ascii=plain, indent=2, default=_jsonable) + "\n")
+    ascii_only = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    text = json.dumps(document, ensure_ascii=ascii_only, indent=2, default=_jsonable)
+    # JSON itself leaves these as they are.
+    sys.stdout.write(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def _console(stream: TextIO) -> Console:
     # Names of tests and texts of models may have `:key:` in them, and mean no emoji.
-    plain: dict[str, Any] = {"stderr": stream is sys.stderr, "highlight": False, "emoji": False}
-    return Console(**plain) if _is_terminal(stream) else Console(**plain, width=_UNBROKEN)
+    plainly: dict[str, Any] = {"stderr": stream is sys.stderr, "highlight": False, "emoji": False}
+    return Console(**plainly) if _is_terminal(stream) else Console(**plainly, width=_UNBROKEN)
 
 
 def _is_terminal(stream: TextIO) -> bool:

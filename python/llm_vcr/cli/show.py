@@ -111,7 +111,9 @@ def _one(library: Library, cassette_id: str, print_: str, number: int, one: Epis
 
 
 def _headers(message: Mapping[str, Any]) -> RenderableType:
-    return Group(*(Text.assemble((f"  {name}: ", "dim"), ", ".join(values)) for name, values in _told(message).items()))
+    return Group(
+        *(Text.assemble((f"  {screen.plain(name)}: ", "dim"), screen.plain(", ".join(values))) for name, values in _told(message).items())
+    )
 
 
 def _told(message: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -142,7 +144,7 @@ def rendered(data: bytes, media_type: str | None, *, full: bool = False) -> Rend
 
 def _json(parsed: Any, *, full: bool) -> RenderableType:
     lines = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False, indent=2)
-    return Syntax(lines, "json", theme=_COLOURS, background_color="default", word_wrap=True)
+    return Syntax(screen.plain(lines), "json", theme=_COLOURS, background_color="default", word_wrap=True)
 
 
 def _shortened(value: Any) -> Any:
@@ -165,7 +167,7 @@ def _stream(data: bytes, *, full: bool) -> RenderableType:
         parsed = content.document(told.encode())
         if parsed is not None:
             told = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False)
-        lines.append(Text.assemble((f"{name or 'data'} ", "cyan"), told, overflow="fold"))
+        lines.append(Text.assemble((screen.plain(f"{name or 'data'} "), "cyan"), screen.plain(told), overflow="fold"))
     heading = Text(screen.many(len(lines), "event"), style="dim")
     shown = (
         lines if full or len(lines) <= 40 else [*lines[:20], Text(f"… {len(lines) - 40} more events (--full)", style="dim"), *lines[-20:]]
@@ -184,7 +186,7 @@ def _form(data: bytes, media_type: str, *, full: bool) -> RenderableType:
         told = {name.lower(): value for name, value in heads.items()}
         name = re.search(r'name="([^"]*)"', told.get("content-disposition", ""))
         file = re.search(r'filename="([^"]*)"', told.get("content-disposition", ""))
-        label = Text.assemble((name[1] if name else "part", "cyan"), f" ({file[1]})" if file else "", ": ")
+        label = Text.assemble((screen.plain(name[1]) if name else "part", "cyan"), screen.plain(f" ({file[1]})") if file else "", ": ")
         value = _text_or_media(payload, told.get("content-type", ""), full=full)
         lines.append(label + value if isinstance(value, Text) else Group(label, value))
     return Group(Text(f"form with {screen.many(len(lines), 'part')}", style="dim"), *lines)
@@ -197,10 +199,10 @@ def _text_or_media(data: bytes, kind: str, *, full: bool) -> Text:
     except UnicodeDecodeError:
         told = None
     if known or told is None or "\0" in told:
-        return Text(f"<{known or kind or 'binary'}, {screen.size(len(data))}>", style="magenta")
+        return Text(screen.plain(f"<{known or kind or 'binary'}, {screen.size(len(data))}>"), style="magenta")
     if not full and len(told) > 2000:
-        return Text(f"{told[:2000]}… {len(told) - 2000:,} more characters (--full)")
-    return Text(told)
+        return Text(screen.plain(f"{told[:2000]}… {len(told) - 2000:,} more characters (--full)"))
+    return Text(screen.plain(told))
 
 
 def _plain(one: Episode) -> dict[str, Any]:

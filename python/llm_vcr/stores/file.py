@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,9 +131,12 @@ class FileStore:
             return False
         return True
 
-    def scan(self, prefix: str = "") -> Iterator[str]:
-        """See `Store.scan`. The root may be a whole project: a cassette lies in a folder ``cassettes``, or begins like one."""
-        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root))
+    def scan(self, prefix: str = "", refused: Callable[[OSError], None] | None = None) -> Iterator[str]:
+        """See `Store.scan`. The root may be a whole project: a cassette lies in a folder ``cassettes``, or begins like one.
+
+        A folder that cannot be looked into is told to ``refused``.
+        """
+        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root, refused))
         yield from sorted(one for one in found if one.startswith(prefix))
 
     def capacity(self) -> float | None:
@@ -141,9 +144,9 @@ class FileStore:
         return None
 
 
-def _cassettes(root: Path) -> Iterator[Path]:
+def _cassettes(root: Path, refused: Callable[[OSError], None] | None = None) -> Iterator[Path]:
     """The files below ``root`` that are cassettes, or are meant to be."""
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=refused):
         here = Path(folder)
         folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not (here / one / "pyvenv.cfg").exists()]
         named = "cassettes" in here.parts
