@@ -122,7 +122,7 @@ def _files(library: Library, folder: Path) -> Iterator[Path]:
         folders.sort()
         for name in files:
             path = Path(here) / name
-            if path.suffix in _SUFFIXES and path.is_file():
+            if path.suffix in _SUFFIXES and os.path.isfile(path):
                 yield path
 
 

@@ -40,6 +40,8 @@ def read(data: bytes, path: str) -> tuple[str, Found]:
 
     try:
         text = data.decode("utf-8-sig")
+        if not text.strip():
+            raise CassetteFileError(path, 1, "the file is empty")
         tree = json.loads(text) if text.lstrip()[:1] in "{[" else yaml.load(text, Loader=Loader)  # noqa: S506 - a safe one
     except UnicodeDecodeError as error:
         raise CassetteFileError(path, data.count(b"\n", 0, error.start) + 1, "the file is not UTF-8") from error

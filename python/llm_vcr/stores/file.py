@@ -148,11 +148,11 @@ def _cassettes(root: Path, refused: Callable[[OSError], None] | None = None) -> 
     """The files below ``root`` that are cassettes, or are meant to be."""
     for folder, folders, files in os.walk(root, onerror=refused):
         here = Path(folder)
-        folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not (here / one / "pyvenv.cfg").exists()]
+        folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not os.path.exists(here / one / "pyvenv.cfg")]
         named = "cassettes" in here.parts
         for file in files:
             path = here / file
-            if path.suffix in _SUFFIXES and file[0] != "." and path.is_file() and (named or _begins_like_one(path)):
+            if path.suffix in _SUFFIXES and file[0] != "." and os.path.isfile(path) and (named or _begins_like_one(path)):
                 yield path
 
 

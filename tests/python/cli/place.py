@@ -11,7 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -109,6 +108,8 @@ class Place:
 
     def terminal(self, *arguments: str, width: int = 80, store: bool = True) -> tuple[int, str]:
         """A command on a terminal of its own: its exit status, and what it writes there, without colours."""
+        import termios  # Windows has none
+
         leader, follower = os.openpty()
         termios.tcsetwinsize(follower, (50, width))
         process = subprocess.Popen(

@@ -235,7 +235,14 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         place = Place(root, "file", FileStore(root))
         place.put(HELLO, episode("hi"), episode("hi"))
         place.put(STREAM, episode("hi"), episode("hi"))
-        for command in (["list"], ["dedupe"], ["scan"], ["export", "first"], ["import", "first", "--into", "x", "--dry-run"], ["flush", "--dry-run"]):
+        for command in (
+            ["list"],
+            ["dedupe"],
+            ["scan"],
+            ["export", "first"],
+            ["import", "first", "--into", "x", "--dry-run"],
+            ["flush", "--dry-run"],
+        ):
             place.run(*command)  # what a command imports is imported from now on
         shutil.rmtree(root / "first")
         for path in (root, *root.rglob("*")):
@@ -269,7 +276,7 @@ def test_a_folder_without_rights(theirs: Place) -> None:
     with nobody():
         for arguments in (["list"], ["scan"], ["export", "out"], ["import", "tests", "--into", "new"]):
             told = theirs.json(*arguments, status=2)
-            (problem,) = told.get("unreadable") or [told]
+            (problem,) = told["unreadable"]
             assert Path(problem["path"]) == closed.relative_to(theirs.root)
             assert problem["problem"] == "the folder cannot be read: Permission denied"
         # Nothing in it can be read, and that is the reason, not that there is nothing.
@@ -278,7 +285,9 @@ def test_a_folder_without_rights(theirs: Place) -> None:
     closed.chmod(0o755)
 
 
-@pytest.mark.parametrize("arguments", [["dedupe", "--write"], ["clear", HELLO], ["flush"], ["export", "out"], ["import", "tests", "--into", "new"]])
+@pytest.mark.parametrize(
+    "arguments", [["dedupe", "--write"], ["clear", HELLO], ["flush"], ["export", "out"], ["import", "tests", "--into", "new"]]
+)
 @pytest.mark.parametrize("closed", [".", "tests/cassettes/test_chat"])
 def test_a_folder_that_cannot_be_written_to(theirs: Place, arguments: list[str], closed: str) -> None:
     before = {name: theirs.load(name) for name in (HELLO, STREAM)}
