@@ -11,7 +11,7 @@ STAMPS := $(VENV)/.stamps
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stock report-picture test test-rust test-python test-clients test-clients-newest clients-table clients-lock lint format fuzz \
-	bench bench-table bench-gate bench-gate-proof bench-counts valgrind wheel clean
+	bench bench-table bench-gate bench-gate-proof bench-counts valgrind wheel test-wheel clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-19s %s\n", $$1, $$2 }'
@@ -87,6 +87,9 @@ bench-counts: build valgrind  ## count the core's instructions anew, after a cha
 wheel: $(STAMPS)/build  ## the sdist, and a wheel built from it, into dist/
 	rm -rf dist
 	$(BIN)/maturin build --release --sdist --out dist
+
+test-wheel: wheel  ## install that wheel outside of the checkout, ask every command for its help there, and run the demo
+	$(BIN)/python -m tests.installed dist/*.whl
 
 clean:  ## remove what was built
 	rm -rf $(VENV) target dist python/llm_vcr/*.so

@@ -1,6 +1,6 @@
 """Runs this suite twice: once against a provider stand-in, once with the stand-in stopped and no key.
 
-Usage: ``python examples/demo.py [--stock] [--keep DIR]`` with a Python that has llm_vcr, pytest, pytest-asyncio,
+Usage: ``python examples/demo.py [--stock] [--json] [--keep DIR]`` with a Python that has llm_vcr, pytest, pytest-asyncio,
 openai and anthropic. Nothing leaves 127.0.0.1 and the checkout stays as it was: the suite runs as a copy.
 
 What is proved, or the exit status is 1 and the reason is said: the second run's tests pass, it makes no live call by
@@ -9,6 +9,8 @@ byte for byte (media may be smaller; type, width and height must be the same).
 
 With ``--stock`` the same suite runs under stock vcrpy + pytest-recording, matching on the body, with the stand-in left
 running to count the calls that go live.
+
+With ``--json`` standard output is one JSON document, and what is told on the way goes to standard error.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -255,8 +257,8 @@ def cassettes(suite: Path) -> list[Path]:
     return [path for path in suite.rglob("*") if path.is_file() and "cassettes" in path.parts]
 
 
-def demo(folder: Path) -> None:
-    """Record, stop the provider, replay, compare."""
+def demo(folder: Path) -> dict[str, Any]:
+    """Record, stop the provider, replay, compare; what came of it."""
     suite = copy_suite(folder)
     # Made up here, so that no scanner takes this file for a leak, and searched for in the cassettes below.
     keys = {
@@ -322,9 +324,22 @@ def demo(folder: Path) -> None:
     print(f"cassettes: {len(files)} files, {size / 1e6:.1f} MB, no API key in them")
     print(f"time: first run {first.seconds:.1f} s, second run {second.seconds:.1f} s")
     print(f"second run: 0 live calls, {second.total('played')} replayed")
+    tests = {
+        test: {"recorded": counts.recorded, "live_again": second.tests[test].live, "replayed": second.tests[test].played,
+               "verdict": second.tests[test].verdict}
+        for test, counts in first.tests.items()
+    }  # fmt: skip
+    return {
+        "first": {"live": first.total("live"), "recorded": first.total("recorded"), "seconds": round(first.seconds, 1)},
+        "second": {"live": 0, "replayed": second.total("played"), "seconds": round(second.seconds, 1)},
+        "answers_compared": count,
+        "media_compared": len(media),
+        "cassettes": {"files": len(files), "bytes": size},
+        "tests": tests,
+    }
 
 
-def stock(folder: Path) -> None:
+def stock(folder: Path) -> dict[str, Any]:
     """The same suite under stock vcrpy + pytest-recording: how many calls go live on its second run."""
     suite = copy_suite(folder)
     settings = suite / "pytest.ini"
@@ -355,21 +370,36 @@ def stock(folder: Path) -> None:
     if bad:
         print(f"tests that fail in the second run: {len(bad)} ({', '.join(bad)})")
     print(f"second run: {len(again)} of {made} calls go live")
+    return {"first": {"live": made}, "second": {"live": len(again), "failed": bad}}
 
 
 def main() -> None:
     """Reads the command line and runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stock", action="store_true", help="run under stock vcrpy + pytest-recording instead")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     parser.add_argument("--keep", type=Path, help="a new folder for suite, cassettes and answers, kept afterwards")
     options = parser.parse_args()
+    if not options.json:
+        run(options)
+        return
+    try:
+        with redirect_stdout(sys.stderr):
+            told: dict[str, Any] = {"passed": True, **run(options)}
+    except SystemExit as reason:
+        print(json.dumps({"passed": False, "error": str(reason).strip()}, indent=2))
+        raise
+    print(json.dumps(told, indent=2))
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Runs the demo in a folder that is kept, or in one that is not."""
     job = stock if options.stock else demo
     if options.keep:
         options.keep.mkdir(parents=True)
-        job(options.keep.resolve())
-    else:
-        with tempfile.TemporaryDirectory(prefix="llm-vcr-demo-") as folder:
-            job(Path(folder).resolve())
+        return job(options.keep.resolve())
+    with tempfile.TemporaryDirectory(prefix="llm-vcr-demo-") as folder:
+        return job(Path(folder).resolve())
 
 
 if __name__ == "__main__":

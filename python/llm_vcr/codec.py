@@ -412,4 +412,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
+    except OverflowError:
+        return math.inf

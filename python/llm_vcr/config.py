@@ -447,7 +447,8 @@ class Setting:
 def _without_password(value: object) -> object:
     from llm_vcr import _core
 
-    return _core.redact_uri(value) if isinstance(value, str) else value
+    # It may be a URL with a mistake in it, which is none to the core.
+    return re.sub(r"//[^/@]*@", "//REDACTED@", _core.redact_uri(value)) if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from llm_vcr import _core
 from llm_vcr.config import MEDIA_MIN, Settings
 from llm_vcr.encoding import decoded
+from llm_vcr.exchange.content import headers as headers_of
 from llm_vcr.exchange.content import status_code
 from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
@@ -89,7 +90,7 @@ class Filters:
     def as_played(self, response: dict[str, Any]) -> dict[str, Any]:
         """The answer as a client sees it on replay, and so while recording: decoded, without what identifies a run or an account."""
         kept = decoded(response)
-        headers = {name: values for name, values in kept.get("headers", {}).items() if not _core.is_incidental_header(text(name))}
+        headers = {name: values for name, values in headers_of(kept).items() if not _core.is_incidental_header(text(name))}
         return {**kept, "headers": headers}
 
     def keep_response(self, response: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -174,7 +175,7 @@ _URI_HEADERS = ("location", "content-location", "referer")
 
 def clean_values(headers: Mapping[str, Any]) -> dict[str, Any]:
     """The headers whose values hold a secret, without it; mostly none."""
-    flat = {name: [values] if isinstance(values, str | bytes) else values for name, values in headers.items()}
+    flat = {name: values if isinstance(values, list | tuple) else [values] for name, values in headers.items()}
     # One look at all of them, because there is nearly never anything to be found.
     everything = "\n".join(text(value) for values in flat.values() for value in values).encode("utf-8", "surrogatepass")
     if _core.redact(everything) is everything and not any(text(name).lower() in _URI_HEADERS for name in flat):

@@ -46,7 +46,7 @@ def cleaned(one: Episode, *, said_by_model: bool) -> tuple[Episode, list[Leak], 
     request["headers"] = _clean_headers(request["headers"])
     if request["body"]:
         request["body"] = _core.redact(request["body"])
-    response["headers"] = _clean_headers(response.get("headers") or {})
+    response["headers"] = _clean_headers(content.headers(response))
     data = body(response)
     safe = _redact_certain(data) if said_by_model else _core.redact(data)
     if safe is not data:
@@ -94,7 +94,7 @@ def of_record(record: CassetteRecord) -> Iterator[Leak]:
 def of_episode(one: Episode, before: str = "") -> Iterator[Leak]:
     """The secrets in an episode, their places named from ``before`` on."""
     for side, message, data in (("request", one.request, one.request["body"] or b""), ("answer", one.response, body(one.response))):
-        yield from _in_headers(f"{before}{side}", message.get("headers") or {})
+        yield from _in_headers(f"{before}{side}", content.headers(message))
         if side == "request":
             yield from _in_uri(f"{before}{side}", one.request["uri"])
         yield from _in_body(f"{before}{side}", data)

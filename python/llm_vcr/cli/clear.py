@@ -9,7 +9,7 @@ from llm_vcr.cli.library import Library, fingerprints, pick, with_episodes
 from llm_vcr.cli.library import command as library_command
 
 
-@click.command("clear")
+@click.command("clear", short_help="Forget a cassette, or one episode of it.")
 @click.argument("cassette")
 @click.option("--episode", metavar="FINGERPRINT", help="Only the episodes whose fingerprint begins so (or the one with this number).")
 @library_command
@@ -32,8 +32,12 @@ def command(library: Library, cassette: str, episode: str | None) -> None:
         library.replace(cassette_id, record, with_episodes(record, kept))
         left = len(kept)
     if library.screen.as_json:
-        library.screen.json({"cassette": cassette_id, "cleared": gone or "all", "left": left, "backup": library.backup})
-        return
-    what = f"{screen.many(len(gone), 'episode')} of " if gone else ""
-    library.screen.line(f"forgot {what}{screen.escape(cassette_id)}" + (f", {screen.many(left, 'episode')} left" if left else ""))
-    library.screen.line(f"[dim]a copy lies in {library.backup}[/]")
+        told = {"cassette": cassette_id, "cleared": gone or "all", "left": left, "backup": library.backup}
+        library.screen.json({**told, "unreadable": library.problems()})
+    else:
+        what = f"{screen.many(len(gone), 'episode')} of " if gone else ""
+        library.screen.line(f"forgot {what}{screen.escape(cassette_id)}" + (f", {screen.many(left, 'episode')} left" if left else ""))
+        library.screen.line(f"[dim]a copy lies in {screen.escape(str(library.backup))}[/]")
+    if gone is not None:
+        # Of a cassette that cannot be read at all nothing is left that would be a trouble.
+        library.end()

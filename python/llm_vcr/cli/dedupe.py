@@ -13,7 +13,7 @@ from llm_vcr.exchange.content import body, status_code
 from llm_vcr.stores.base import CassetteRecord, Episode
 
 
-@click.command("dedupe")
+@click.command("dedupe", short_help="Drop episodes that change nothing.")
 @click.argument("pattern", required=False)
 @click.option("--write", is_flag=True, help="Do it; without this, only say what would be done.")
 @library_command
@@ -66,11 +66,12 @@ def _show(library: Library, rows: list[dict[str, Any]], *, write: bool) -> None:
         if not library.unreadable:
             library.screen.line("[green]no episode says the same twice[/]")
         return
-    table = screen.table("cassette", "dropped" if write else "would be dropped", "left", right=("left",), fold="cassette")
+    listing = screen.Listing("cassette", "dropped" if write else "would be dropped", "left", right=("left",))
     for row in rows:
-        table.add_row(screen.escape(row["cassette"]), "episode " + ", ".join(map(str, row["dropped"])), str(row["left"]))
-    library.screen.show(table)
+        what = "episode" if len(row["dropped"]) == 1 else "episodes"
+        listing.row(screen.escape(row["cassette"]), f"{what} {', '.join(map(str, row['dropped']))}", str(row["left"]))
+    library.screen.show(listing)
     if write:
-        library.screen.line(f"\n[dim]copies lie in {library.backup}[/]")
+        library.screen.line(f"\n[dim]copies lie in {screen.escape(str(library.backup))}[/]")
     else:
         library.screen.line("\n[bold]--write[/] does it, and keeps a copy of each.")

@@ -40,7 +40,7 @@ class Difference:
     right: str
 
 
-@click.command("diff")
+@click.command("diff", short_help="Compare two cassettes, or two episodes, by JSON path.")
 @click.argument("a")
 @click.argument("b")
 @library_command

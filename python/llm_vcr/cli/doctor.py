@@ -46,7 +46,7 @@ class Check:
     text: str
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check installation, HTTP clients, store and settings.")
 @click.option("--store", metavar="URL", help="Look at this store instead of the project's.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document, for scripts.")
 def command(store: str | None, *, as_json: bool) -> None:
@@ -69,7 +69,7 @@ def command(store: str | None, *, as_json: bool) -> None:
         out.json({
             **{name: [asdict(one) for one in checks] for name, checks in groups.items()},
             "root": project.root,
-            "settings": [one | {"value": None if one["value"] == math.inf else one["value"]} for one in settings],
+            "settings": [one | {"value": _safe(one["name"], one["value"])} for one in settings],
         })  # fmt: skip
     else:
         _show(out, project, groups, settings)
@@ -208,11 +208,11 @@ def _clashes() -> Iterator[Check]:
 
 
 def _show(out: Screen, project: Project, groups: dict[str, list[Check]], settings: list[dict[str, Any]]) -> None:
-    signs = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]", "info": "[dim]·[/]"}
+    signs = {"ok": "[green]✓[/]", "warning": "[dark_orange3]![/]", "wrong": "[red]✗[/]", "info": "[dim]·[/]"}
     for heading, checks in groups.items():
         out.line(f"[bold]{heading}[/]")
         for one in checks:
-            style = {"wrong": "red", "warning": "yellow", "info": "dim"}.get(one.state)
+            style = {"wrong": "red", "warning": "dark_orange3", "info": "dim"}.get(one.state)
             text = screen.escape(one.text)
             out.line(f"  {signs[one.state]} {screen.escape(one.name):<18} " + (f"[{style}]{text}[/]" if style else text))
         out.line()
@@ -230,13 +230,26 @@ def _show(out: Screen, project: Project, groups: dict[str, list[Check]], setting
     out.show(table)
 
 
+def _safe(name: str, value: object) -> object:
+    """A value for JSON, which has no infinity; keys and passwords are nobody's."""
+    if name == "llm_vcr_placeholder_keys" and isinstance(value, tuple):
+        return ["[redacted]"] * len(value)
+    if name == "llm_vcr_store":
+        return _core.redact_uri(str(value))
+    return None if value == math.inf else value
+
+
 def _value(name: str, value: object) -> str:
-    if name == "llm_vcr_ttl":
+    if value is None:
+        return "–"
+    if name in ("llm_vcr_ttl", "llm_vcr_wait"):
         return screen.duration(float(str(value)))
+    if name == "llm_vcr_mirror_size":
+        return screen.size(int(str(value)))
+    if isinstance(value, bool):
+        return str(value).lower()
     if name == "llm_vcr_placeholder_keys":
         return screen.many(len(value), "key") if isinstance(value, tuple) and value else "–"
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "–"
-    if value is None:
-        return "–"
     return _core.redact_uri(str(value)) if name == "llm_vcr_store" else str(value)

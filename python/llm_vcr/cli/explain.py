@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from llm_vcr import _core
 from llm_vcr.cli import screen
@@ -24,7 +26,7 @@ _COMPARED = 20_000
 """Bytes of two bodies that are compared to find the nearest one."""
 
 
-@click.command("explain")
+@click.command("explain", short_help="Say whether a request would hit, or why it would miss.")
 @click.argument("cassette")
 @click.argument("request_file", metavar="REQUEST", type=click.Path(path_type=Path))
 @library_command
@@ -134,8 +136,11 @@ def _show(library: Library, cassette_id: str, verdict: dict[str, Any]) -> None:
         + (f"; the nearest is episode {verdict['episode']} ([cyan]{verdict['fingerprint']}[/])" if verdict["episode"] else "")
     )
     place = f" at [cyan]{screen.escape(verdict['path'])}[/]" if verdict.get("path") else ""
-    line(f"\n  cause     [bold]{screen.escape(verdict['cause'])}[/]{place}")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("  cause", f"[bold]{screen.escape(verdict['cause'])}[/]{place}")
     if "request" in verdict:
-        line(f"  request   [red]{screen.escape(str(verdict['request']))}[/]")
-        line(f"  recorded  [green]{screen.escape(str(verdict['recorded']))}[/]")
-    line(f"  fix       {screen.escape(verdict['fix'])}")
+        grid.add_row("  request", Text(screen.plain(str(verdict["request"])), "red"))
+        grid.add_row("  recorded", Text(screen.plain(str(verdict["recorded"])), "green"))
+    grid.add_row("  fix", Text(screen.plain(verdict["fix"])))
+    line()
+    library.screen.show(grid)

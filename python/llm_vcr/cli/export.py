@@ -15,7 +15,7 @@ from llm_vcr.stores.base import CassetteRecord
 from llm_vcr.stores.file import FileStore
 
 
-@click.command("export")
+@click.command("export", short_help="Write cassettes as plain YAML of vcrpy.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("pattern", required=False)
 @click.option("--force", is_flag=True, help="Write over files that are there already.")

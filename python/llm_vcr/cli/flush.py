@@ -15,7 +15,7 @@ from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 
 
-@click.command("flush")
+@click.command("flush", short_help="Forget many cassettes at once.")
 @click.option("--match", default="*", metavar="PATTERN", help="Only cassettes whose name matches this glob.")
 @click.option("--older-than", metavar="12h", help="Only cassettes into which nothing was recorded for so long.")
 @click.option("--overflowed", is_flag=True, help="Only cassettes that had to refuse an episode (a shared store).")
@@ -27,6 +27,8 @@ def command(library: Library, match: str, older_than: str | None, *, overflowed:
     The next run records them again, which costs money. Of a shared store only what is ours and this project's is touched, and no copy is
     kept; of files a copy is put aside.
     """
+    # The brackets of a test's parameters are no glob's.
+    match = match.replace("[", "[[]")
     age = None if older_than is None else float(config.lookup("ttl").read("--older-than", older_than))
     flush = getattr(library.store, "flush", None)
     if flush is not None:
@@ -35,7 +37,7 @@ def command(library: Library, match: str, older_than: str | None, *, overflowed:
         raise click.UsageError("--overflowed is for a shared store: files have no cap")
     else:
         flushed = list(_files(library, match, age))
-        for cassette_id, _ in flushed if not dry_run else ():
+        for cassette_id, _ in library.screen.progress(flushed, "flushing") if not dry_run else ():
             library.keep_copy(cassette_id, None)
             library.store.delete(cassette_id)
     rows: list[dict[str, Any]] = [{"cassette": cassette_id, "episodes": episodes} for cassette_id, episodes in flushed]
@@ -47,12 +49,12 @@ def command(library: Library, match: str, older_than: str | None, *, overflowed:
         what = f"{screen.many(len(rows), 'cassette')} with {screen.many(sum(row['episodes'] for row in rows), 'episode')}"
         library.screen.line(f"{'would forget' if dry_run else 'forgot'} {what}")
         if library.backup:
-            library.screen.line(f"[dim]copies lie in {library.backup}[/]")
+            library.screen.line(f"[dim]copies lie in {screen.escape(library.backup)}[/]")
     library.end()
 
 
 def _files(library: Library, match: str, age: float | None) -> Iterator[tuple[str, int]]:
-    for cassette_id in library.store.scan():
+    for cassette_id in library.screen.progress(library.everything(), "reading"):
         if not fnmatchcase(cassette_id, match):
             continue
         record = library.load(cassette_id)

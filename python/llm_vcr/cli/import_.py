@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 
 from llm_vcr import foreign
 from llm_vcr.cli import litellm, screen
-from llm_vcr.cli.library import Library
+from llm_vcr.cli.library import Library, fresh_until
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.repair import Repair
 from llm_vcr.errors import CassetteFileError
@@ -25,14 +26,14 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True)
 class Source:
-    """Something to import: where it stands, its bytes, and the id its cassette gets."""
+    """Something to import: where it stands, how its bytes are got, and the id its cassette gets."""
 
     path: str
-    data: bytes
+    read: Callable[[], bytes]
     cassette_id: str
 
 
-@click.command("import")
+@click.command("import", short_help="Import recordings of other tools.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--into", metavar="FOLDER", help="Folder of the store for the cassettes; by default that of their file.")
 @click.option("--force", is_flag=True, help="Replace cassettes that are there already; a copy is put aside.")
@@ -46,19 +47,31 @@ def command(library: Library, sources: tuple[str, ...], into: str | None, *, for
     small. What cannot be used is named, and the exit status is then 1.
     """
     repair = Repair(Filters(library.project.settings))
-    rows = []
+    rows: list[dict[str, Any]] = []
+    taken: dict[str, str] = {}
     for source in library.screen.progress(list(_sources(library, sources, into)), "importing"):
         try:
-            name, found = foreign.read(source.data, source.path)
+            name, found = foreign.read(source.read(), source.path)
         except CassetteFileError as error:
             library.refuse(error)
             continue
-        repaired = [repair.episode(one)[0] for one in found.episodes]
+        except OSError as error:
+            library.refuse(CassetteFileError(source.path, None, f"the file cannot be read: {error.strerror}"))
+            continue
+        repaired = []
+        for number, one in enumerate(found.episodes, 1):
+            with found.interaction(number):
+                repaired.append(repair.episode(one)[0])
         record = CassetteRecord(tuple(repaired), recorded_at=found.recorded_at, ttl=found.ttl)
         in_place = _is_itself(library, source)
-        state = _state(library, source, record, force=force or in_place)
-        if state == "imported" and not dry_run:
-            _write(library, source, record, in_place=in_place)
+        if source.cassette_id in taken:
+            state = f"left out: {taken[source.cassette_id]} went there"
+        else:
+            state = _state(library, source, record, force=force or in_place)
+        if state == "imported":
+            taken[source.cassette_id] = source.path
+            if not dry_run:
+                _write(library, source, record, in_place=in_place)
         rows.append(
             {
                 "source": source.path if "://" in source.path else screen.shown(source.path),
@@ -79,14 +92,15 @@ def command(library: Library, sources: tuple[str, ...], into: str | None, *, for
 def _sources(library: Library, sources: tuple[str, ...], into: str | None) -> Iterator[Source]:
     for source in sources:
         if "://" in source:
-            for path, name, data in litellm.cassettes(source):
-                yield Source(path, data, f"{into.strip('/')}/{name}" if into else name)
+            for path, name, read in litellm.cassettes(source):
+                yield Source(path, read, f"{into.strip('/')}/{name}" if into else name)
             continue
         base = Path(source)
         if not base.exists():
             raise click.UsageError(f"{source}: there is no such file or folder")
-        files = sorted(one for one in base.rglob("*") if one.suffix in _SUFFIXES and one.is_file()) if base.is_dir() else [base]
-        if not files:
+        before = len(library.unreadable)
+        files = sorted(_files(library, base)) if base.is_dir() else [base]
+        if not files and len(library.unreadable) == before:
             raise click.UsageError(f"{source}: there are no {', '.join(_SUFFIXES)} files in it")
         for file in files:
             below = file.relative_to(base) if base.is_dir() else Path(file.name)
@@ -95,10 +109,21 @@ def _sources(library: Library, sources: tuple[str, ...], into: str | None) -> It
             cassette_id = place.with_suffix(suffix).as_posix()
             if cassette_id.startswith("../"):
                 raise click.UsageError(f"{source} lies outside of the project {library.project.root}: say where its cassettes go (--into)")
-            try:
-                yield Source(str(file), file.read_bytes(), cassette_id)
-            except OSError as error:
-                library.refuse(CassetteFileError(str(file), None, f"the file cannot be read: {error.strerror}"))
+            yield Source(str(file), file.read_bytes, cassette_id)
+
+
+def _files(library: Library, folder: Path) -> Iterator[Path]:
+    """What may be a recording below a folder; a folder that cannot be looked into is named."""
+
+    def refuse(error: OSError) -> None:
+        library.refuse(CassetteFileError(str(error.filename), None, f"the folder cannot be read: {error.strerror}"))
+
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        folders.sort()
+        for name in files:
+            path = Path(here) / name
+            if path.suffix in _SUFFIXES and os.path.isfile(path):
+                yield path
 
 
 def _is_itself(library: Library, source: Source) -> bool:
@@ -110,7 +135,7 @@ def _state(library: Library, source: Source, record: CassetteRecord, *, force: b
     if not record.episodes:
         return "nothing usable"
     try:
-        there = library.store.load(source.cassette_id) is not None
+        there = library.read(source.cassette_id) is not None
     except CassetteFileError:
         there = True
     return "imported" if force or not there else "is there already (--force replaces it)"
@@ -123,26 +148,29 @@ def _write(library: Library, source: Source, record: CassetteRecord, *, in_place
             library.keep_copy(source.cassette_id, None)
         store.overwrite(source.cassette_id, record)
         return
-    present = store.load(source.cassette_id)
+    present = library.read(source.cassette_id)
     if present is not None:
-        library.replace(source.cassette_id, present, record)
-    else:
-        store.merge(source.cassette_id, record, ttl=record.ttl, keep=7 * record.ttl)
+        library.keep_copy(source.cassette_id, present)
+        record = replace(record, base=present, replace=True)
+    # It is as fresh as it was elsewhere, and what has no time there has none here.
+    left = max(1.0, fresh_until(record) - time.time())
+    store.merge(source.cassette_id, record, ttl=left, keep=7 * record.ttl)
 
 
 def _show(library: Library, rows: list[dict[str, Any]], *, dry_run: bool) -> None:
     line = library.screen.line
-    table = screen.table("source", "written by", "episodes", "cassette", right=("episodes",), fold="source")
+    listing = screen.Listing("source", "written by", "episodes", right=("episodes",))
     for row in rows:
-        into = screen.escape(row["cassette"]) if row["state"] == "imported" else f"[yellow]{row['state']}[/]"
-        table.add_row(screen.escape(row["source"]), row["format"], str(row["episodes"]), into)
+        listing.row(screen.escape(row["source"]), row["format"], str(row["episodes"]))
+        state = "" if row["state"] == "imported" else f" [dark_orange3]{screen.escape(row['state'])}[/]"
+        listing.across(f"  → {screen.escape(row['cassette'])}{state}")
     if rows:
-        library.screen.show(table)
+        library.screen.show(listing)
     for row in rows:
         for one in row["unusable"]:
-            line(f"[yellow]unusable[/] {screen.escape(row['source'])}, interaction {one['interaction']}: {screen.escape(one['why'])}")
+            line(f"[dark_orange3]unusable[/] {screen.escape(row['source'])}, interaction {one['interaction']}: {screen.escape(one['why'])}")
     done = [row for row in rows if row["state"] == "imported"]
     count = screen.many(sum(row["episodes"] for row in done), "episode")
     line(f"\n{'would import' if dry_run else 'imported'} {count} into {screen.many(len(done), 'cassette')}")
     if library.backup:
-        line(f"[dim]copies of what was replaced lie in {library.backup}[/]")
+        line(f"[dim]copies of what was replaced lie in {screen.escape(library.backup)}[/]")

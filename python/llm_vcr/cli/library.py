@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import fnmatch
 import functools
+import math
 import os
 import sys
 import time
@@ -19,7 +21,7 @@ import click
 from llm_vcr.cli import project as projects
 from llm_vcr.cli.project import Project
 from llm_vcr.cli.screen import Screen, many, problem, shown
-from llm_vcr.errors import CassetteFileError
+from llm_vcr.errors import CassetteFileError, StoreUnavailableError
 from llm_vcr.exchange.content import body
 from llm_vcr.stores import open_store
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
@@ -45,9 +47,25 @@ class Library:
 
     # --- finding
 
+    def everything(self) -> list[str]:
+        """All ids.
+
+        Raises:
+            click.UsageError: where the store is a folder that is not there: nothing is found in one, no secret either.
+        """
+        if isinstance(self.store, FileStore) and not self.store.root.is_dir():
+            raise click.UsageError(f"the store {self.project.settings.store}: there is no folder {self.store.root}")
+        if not isinstance(self.store, FileStore):
+            return list(self.store.scan())
+
+        def refuse(error: OSError) -> None:
+            self.refuse(CassetteFileError(str(error.filename), None, f"the folder cannot be read: {error.strerror}"))
+
+        return list(self.store.scan(refused=refuse))
+
     def ids(self, pattern: str | None = None) -> list[str]:
         """The cassettes whose id matches: as a glob, or, without glob characters, as a part of the id."""
-        everything = list(self.store.scan())
+        everything = self.everything()
         if pattern is None:
             return everything
         wanted = self._relative(pattern)
@@ -62,7 +80,7 @@ class Library:
         Raises:
             click.UsageError: where there is none, with the nearest names, or more than one.
         """
-        everything = list(self.store.scan())
+        everything = self.everything()
         for wanted in dict.fromkeys((name, self._relative(name), *_of_test(name))):
             if wanted in everything:
                 return wanted
@@ -84,10 +102,27 @@ class Library:
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """The cassette, or ``None`` where it is gone or cannot be read; the latter is told at once."""
         try:
-            return self.store.load(cassette_id)
+            return self.read(cassette_id)
         except CassetteFileError as error:
             self.refuse(error)
             return None
+
+    def read(self, cassette_id: str) -> CassetteRecord | None:
+        """The cassette, or ``None`` where it is gone. Of a shared store, single episodes that cannot be read are told at once.
+
+        Raises:
+            CassetteFileError: where it cannot be read.
+        """
+        try:
+            record = self.store.load(cassette_id)
+        except StoreUnavailableError as error:
+            if "WRONGTYPE" not in error.reason:
+                raise
+            raise CassetteFileError(cassette_id, None, "what has its key in the store is no cassette") from error
+        if record is not None and record.unreadable:
+            why = ", ".join(sorted(set(record.unreadable.values())))
+            self.refuse(CassetteFileError(cassette_id, None, f"{many(len(record.unreadable), 'episode')} cannot be read: {why}"))
+        return record
 
     def refuse(self, error: CassetteFileError) -> None:
         """Tell of a cassette that cannot be read; the command goes on with the others."""
@@ -102,7 +137,7 @@ class Library:
             CassetteFileError: where it cannot be read.
         """
         cassette_id = self.find(name)
-        record = self.store.load(cassette_id)
+        record = self.read(cassette_id)
         if record is None:
             raise click.UsageError(f"the cassette {cassette_id} has just gone")
         return cassette_id, record
@@ -126,7 +161,8 @@ class Library:
     def size(self, cassette_id: str, record: CassetteRecord) -> int:
         """Bytes of the file; of what is elsewhere, bytes of its bodies."""
         if isinstance(self.store, FileStore):
-            return self.store.path(cassette_id).stat().st_size
+            with contextlib.suppress(FileNotFoundError):  # it has just gone
+                return self.store.path(cassette_id).stat().st_size
         return sum(len(one.request["body"] or b"") + len(body(one.response)) for one in record.episodes)
 
     # --- changing
@@ -216,16 +252,21 @@ def pick(record: CassetteRecord, wanted: str) -> list[int]:
     """The numbers (from 0) of the episodes that ``wanted`` names: a number from 1, or the beginning of a fingerprint.
 
     Raises:
-        click.UsageError: where there is none.
+        click.UsageError: where there is none, or where fingerprints of several requests begin so.
     """
-    if wanted.isdigit() and len(wanted) < 5:
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 5:
         if not 1 <= int(wanted) <= len(record.episodes):
             raise click.UsageError(f"there is no episode {wanted}: the cassette has {many(len(record.episodes), 'episode')}")
         return [int(wanted) - 1]
-    chosen = [number for number, key in enumerate(record.keyed()) if key.startswith(wanted.lower())]
+    prints = fingerprints(record)
+    begin, colon, ordinal = wanted.lower().partition(":")
+    keys = [key.partition(":") for key in record.keyed()]
+    chosen = [number for number, (print_, _, place) in enumerate(keys) if print_.startswith(begin) and (not colon or place == ordinal)]
     if not chosen:
-        prints = ", ".join(fingerprints(record)[:5])
-        raise click.UsageError(f"no episode has a fingerprint that begins with {wanted!r}: there are {prints}")
+        raise click.UsageError(f"no episode has a fingerprint that begins with {wanted!r}: there are {', '.join(prints[:5])}")
+    if len({keys[number][0] for number in chosen}) > 1:
+        several = ", ".join(prints[number] for number in chosen[:5])
+        raise click.UsageError(f"{wanted!r} is the beginning of several fingerprints: {several}. Write more of the one that is meant")
     return chosen
 
 
@@ -240,10 +281,17 @@ def with_episodes(record: CassetteRecord, episodes: Sequence[Episode]) -> Casset
     return dataclasses.replace(record, episodes=tuple(episodes))
 
 
+def fresh_until(record: CassetteRecord) -> float:
+    """Until when all of a cassette is fresh, in seconds since 1970: a file knows it of itself, a shared store of each episode."""
+    of_file = record.recorded_at.timestamp() + record.ttl if record.recorded_at is not None else math.inf
+    return min([of_file, *(one.fresh_until for one in record.episodes)])
+
+
 def _matches(cassette_id: str, pattern: str) -> bool:
-    if any(one in pattern for one in "*?["):
-        return fnmatch.fnmatchcase(cassette_id, pattern) or fnmatch.fnmatchcase(cassette_id, f"*/{pattern}")
-    return pattern in cassette_id
+    if pattern in cassette_id:  # also `test_it[a-b]`, whose brackets are a parameter's
+        return True
+    globs = any(one in pattern for one in "*?[")
+    return globs and (fnmatch.fnmatchcase(cassette_id, pattern) or fnmatch.fnmatchcase(cassette_id, f"*/{pattern}"))
 
 
 def _stem(cassette_id: str) -> str:
@@ -265,5 +313,5 @@ def _near(name: str, everything: Sequence[str]) -> str:
     # Compared by the last component too: that is what people remember.
     last = {one.rpartition("/")[2]: one for one in everything}
     short = name.rpartition("/")[2]
-    near = [last[one] for one in difflib.get_close_matches(short, last, 3, 0.5)] or difflib.get_close_matches(name, everything, 3, 0.4)
+    near = [last[one] for one in difflib.get_close_matches(short, last, 3, 0.6)] or difflib.get_close_matches(name, everything, 3, 0.4)
     return f". The nearest: {', '.join(near)}" if near else ""

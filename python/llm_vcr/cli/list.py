@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from llm_vcr import _core
 from llm_vcr.cli import screen
-from llm_vcr.cli.library import Library
+from llm_vcr.cli.library import Library, fresh_until
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.exchange import content, prices
 from llm_vcr.stores.base import CassetteRecord
 
+_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
-@click.command("list")
+
+@click.command("list", short_help="List the cassettes.")
 @click.argument("pattern", required=False)
 @library_command
 def command(library: Library, pattern: str | None) -> None:
@@ -28,12 +33,14 @@ def command(library: Library, pattern: str | None) -> None:
     elif rows:
         _show(library, rows)
     elif not library.unreadable:
-        library.screen.line(f"No cassettes in {library.project.settings.store} (project root {library.project.root}).")
+        store = screen.escape(_core.redact_uri(library.project.settings.store))
+        library.screen.line(f"no cassettes in {store} (project root {screen.escape(str(library.project.root))})")
     library.end()
 
 
 def describe(library: Library, cassette_id: str, record: CassetteRecord) -> dict[str, Any]:
     """One cassette, for a row or for JSON."""
+    until = fresh_until(record)
     cost, unknown = prices.total(prices.of_episode(one) for one in record.episodes)
     return {
         "cassette": cassette_id,
@@ -41,7 +48,8 @@ def describe(library: Library, cassette_id: str, record: CassetteRecord) -> dict
         "bytes": library.size(cassette_id, record),
         "recorded_at": record.recorded_at,
         "ttl_seconds": None if record.ttl == float("inf") else record.ttl,
-        "fresh": not record.is_stale(),
+        "fresh": until > time.time(),
+        "fresh_until": datetime.fromtimestamp(until, UTC) if until < _FOR_EVER else None,
         "models": sorted({name for one in record.episodes if (name := content.model(one))}),
         "cost_usd": cost,
         "cost_is_partial": unknown,
@@ -51,24 +59,19 @@ def describe(library: Library, cassette_id: str, record: CassetteRecord) -> dict
 def freshness(row: dict[str, Any]) -> str:
     """In a word."""
     if not row["fresh"]:
-        return "[yellow]stale[/]"
-    return "fresh" if row["ttl_seconds"] else "[dim]always[/]"
+        return "[dark_orange3]stale[/]"
+    return "fresh" if row["fresh_until"] else "[dim]always[/]"
 
 
 def _show(library: Library, rows: list[dict[str, Any]]) -> None:
-    table = screen.table(
-        "cassette", "episodes", "size", "age", "fresh", "models", "again", right=("episodes", "size", "age", "again"), fold="cassette"
-    )
-    # On a narrow screen the models give way first: a name in two pieces is hard to read.
-    longest = max(len(row["cassette"].rpartition("/")[2]) + 2 for row in rows)
-    table.columns[0].min_width = min(longest, library.screen.width // 2)
+    listing = screen.Listing("cassette", "episodes", "size", "age", "fresh", "models", "again", right=("episodes", "size", "age", "again"))
     folder = None
     for row in rows:
         here, _, name = row["cassette"].rpartition("/")
         if here != folder:
             folder = here
-            table.add_row(f"[bold cyan]{screen.escape(here or '.')}/[/]", *[""] * 6)
-        table.add_row(
+            listing.across(f"[bold cyan]{screen.escape(here or '.')}/[/]")
+        listing.row(
             f"  {screen.escape(name)}",
             str(row["episodes"]),
             screen.size(row["bytes"]),
@@ -77,7 +80,7 @@ def _show(library: Library, rows: list[dict[str, Any]]) -> None:
             screen.escape(", ".join(row["models"])) or "[dim]–[/]",
             screen.dollars(row["cost_usd"], more=row["cost_is_partial"]),
         )
-    library.screen.show(table)
+    library.screen.show(listing)
     costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
     parts = [
         screen.many(len(rows), "cassette"),

@@ -18,7 +18,7 @@ from llm_vcr.stores.base import CassetteRecord
 from llm_vcr.stores.file import FileStore
 
 
-@click.command("normalize")
+@click.command("normalize", short_help="Repair the cassettes in place.")
 @click.argument("pattern", required=False)
 @click.option("--from-prefix", metavar="PREFIX", help="Of a shared store: move what stands under this older llm_vcr_prefix too.")
 @click.option("--from-project", metavar="PROJECT", help="Of a shared store: move what stands under this older llm_vcr_project too.")
@@ -40,7 +40,12 @@ def command(library: Library, pattern: str | None, from_prefix: str | None, from
         if read is None:
             continue
         record, rescued = read
-        repaired = [repair.episode(one) for one in record.episodes]
+        try:
+            repaired = [repair.episode(one) for one in record.episodes]
+        except (ValueError, LookupError) as error:
+            path = library.store.path(cassette_id) if isinstance(library.store, FileStore) else cassette_id
+            library.refuse(CassetteFileError(str(path), None, f"an episode cannot be repaired: {error}"))
+            continue
         kinds = Counter(kind for _, done in repaired for kind in done)
         if rescued:
             kinds["unloadable body"] += 1
@@ -67,7 +72,7 @@ def command(library: Library, pattern: str | None, from_prefix: str | None, from
 def _read(library: Library, cassette_id: str) -> tuple[CassetteRecord, bool] | None:
     """A cassette, and whether only we could read it."""
     try:
-        record = library.store.load(cassette_id)
+        record = library.read(cassette_id)
         return None if record is None else (record, False)
     except CassetteFileError as error:
         raw = library.raw(cassette_id)
@@ -98,14 +103,14 @@ def _show(library: Library, rows: list[dict[str, Any]], *, write: bool) -> None:
         if not library.unreadable:
             line("[green]nothing to repair[/]")
         return
-    table = screen.table("cassette", "repaired" if write else "would be repaired", "size", right=("size",), fold="cassette")
+    listing = screen.Listing("cassette", "repaired" if write else "would be repaired", "size", right=("size",))
     for row in rows:
         what = ", ".join(screen.many(count, kind, _plural(kind)) for kind, count in row["repairs"].items())
         smaller = f"{screen.size(row['bytes'])} → {screen.size(row['bytes_after'])}" if write else screen.size(row["bytes"])
-        table.add_row(screen.escape(row["cassette"]), what, smaller)
-    library.screen.show(table)
+        listing.row(screen.escape(row["cassette"]), what, smaller)
+    library.screen.show(listing)
     if write:
-        line(f"\nrepaired {screen.many(len(rows), 'cassette')}; [dim]copies lie in {library.backup}[/]")
+        line(f"\nrepaired {screen.many(len(rows), 'cassette')}; [dim]copies lie in {screen.escape(str(library.backup))}[/]")
     else:
         line(f"\n{screen.many(len(rows), 'cassette')} would be repaired. [bold]--write[/] does it, and keeps a copy of each.")
 

@@ -75,7 +75,7 @@ def mentioned(root: Path, cassettes: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for folder, folders, files in os.walk(root):
         folders[:] = [
-            one for one in folders if one[0] != "." and one != "node_modules" and not (Path(folder) / one / "pyvenv.cfg").exists()
+            one for one in folders if one[0] != "." and one != "node_modules" and not os.path.exists(Path(folder) / one / "pyvenv.cfg")
         ]
         for file in files:
             if left and file.endswith(".py"):

@@ -51,7 +51,7 @@ def find(start: Path, *, store: str | None = None) -> Project:
     values = {name: value for name, row in config.TABLE.items() if (value := ini.get(row.ini)) not in (None, "")}
     settings = config.read(ini=values)
     if store is not None:
-        settings = config.override(settings, "--store", store=store)
+        settings = config.override(settings, "--store", store=config.lookup("store").read("--store", store))
     return Project(root=file.parent if file is not None else _repository(start), settings=settings, file=file)
 
 

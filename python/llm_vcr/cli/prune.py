@@ -17,7 +17,7 @@ from llm_vcr.cli.library import command as library_command
 from llm_vcr.stores.base import CassetteRecord
 
 
-@click.command("prune")
+@click.command("prune", short_help="Drop episodes and cassettes that no test plays any more.")
 @click.argument("pattern", required=False)
 @click.option("--orphans", is_flag=True, help="Only cassettes without a test; needs no report of a run.")
 @click.option("--write", is_flag=True, help="Do it; without this, only say what would be done.")
@@ -31,7 +31,8 @@ def command(library: Library, pattern: str | None, *, orphans: bool, write: bool
     where there is something to prune. A copy of each is put aside.
     """
     report = None if orphans else _last_run(library)
-    everyone = owners.collect(library.project.root)
+    with library.screen.busy("asking pytest for the tests"):
+        everyone = owners.collect(library.project.root)
     if not everyone:
         raise click.UsageError(f"pytest finds no tests in {library.project.root}: every cassette would be an orphan")
     chosen = library.ids(pattern)
@@ -119,13 +120,16 @@ def _show(library: Library, lost: list[str], rows: list[_Row], *, tests: int, wr
         if not library.unreadable:
             line(f"[green]every cassette has a test{', and every episode was played' if played else ''}[/] ({screen.many(tests, 'test')})")
         return
-    table = screen.table("cassette", "dropped" if write else "would be dropped", "left", right=("left",), fold="cassette")
+    listing = screen.Listing("cassette", "dropped" if write else "would be dropped", "left", right=("left",))
     for cassette_id in lost:
-        table.add_row(screen.escape(cassette_id), "all of it: no test has it", "–")
+        listing.row(screen.escape(cassette_id), "all of it: no test has it", "–")
     for row in rows:
-        table.add_row(screen.escape(row.cassette), f"not played: {', '.join(row.dropped)}", str(len(row.kept)))
-    library.screen.show(table)
+        listing.row(screen.escape(row.cassette), f"not played: {', '.join(row.dropped)}", str(len(row.kept)))
+    library.screen.show(listing)
     parts = [screen.many(len(lost), "cassette") + f" without a test (of {screen.many(tests, 'test')})"] if lost else []
     parts += [screen.many(sum(len(row.dropped) for row in rows), "unplayed episode")] if rows else []
-    end = f"dropped; [dim]copies lie in {library.backup}[/]" if write else "[bold]--write[/] drops them, and keeps a copy of each."
+    if write:
+        end = f"dropped; [dim]copies lie in {screen.escape(str(library.backup))}[/]"
+    else:
+        end = "[bold]--write[/] drops them, and keeps a copy of each."
     line(f"\n{', '.join(parts)}. {end}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,11 +12,14 @@ from collections.abc import Sequence
 import click
 
 from llm_vcr.cli import owners, screen
-from llm_vcr.cli.library import Library
+from llm_vcr.cli.library import Library, resolved
 from llm_vcr.cli.library import command as library_command
 
+_LEAVE = 10.0
+"""Seconds for a pytest that is interrupted to end by itself."""
 
-@click.command("record")
+
+@click.command("record", short_help="Run tests, and record what their cassettes lack.")
 @click.argument("pattern")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYTEST-ARGUMENTS]")
 @library_command
@@ -24,7 +29,9 @@ def command(library: Library, pattern: str, pytest_arguments: tuple[str, ...]) -
     This calls providers, and costs. No other test is run, so no other cassette changes. What is recorded already is replayed; to record
     that anew, use `llm-vcr refresh`. Exit status 1 where a test fails.
     """
-    chosen = [one.nodeid for one in owners.collect(library.project.root) if owners.matches(one.nodeid, pattern)]
+    with library.screen.busy("asking pytest for the tests"):
+        everyone = owners.collect(library.project.root)
+    chosen = [one.nodeid for one in everyone if owners.matches(one.nodeid, pattern)]
     if not chosen:
         raise click.UsageError(f"no test has {pattern!r} in its id")
     run(library, chosen, "new_episodes", pytest_arguments)
@@ -34,9 +41,9 @@ def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence
     """Run these tests and no others in a pytest of their own, recording in ``mode``; end with 1 where one fails."""
     out = library.screen
     out.note(f"running {screen.many(len(nodeids), 'test')} with --record-mode={mode}: calls that are not recorded yet go to the provider")
-    store = ["--llm-vcr-store", library.project.settings.store] if library.project.settings.sources.get("store") == "--store" else []
+    store = ["--llm-vcr-store", resolved(library.project)] if library.project.settings.sources.get("store") == "--store" else []
     mode_of_ours = [] if library.project.settings.mode != "off" else ["--llm-vcr", "auto"]
-    done = subprocess.run(  # noqa: S603 - our own interpreter, and arguments that no shell sees
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments that no shell sees
         [sys.executable, "-m", "pytest", f"--record-mode={mode}", *mode_of_ours, *store, *arguments, *nodeids],
         cwd=library.project.root,
         env={name: value for name, value in os.environ.items() if name != "CI"},
@@ -45,9 +52,19 @@ def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence
         text=True,
         encoding="utf-8",
         errors="replace",
-        check=False,
     )
+    try:
+        output, _ = process.communicate()
+    except KeyboardInterrupt:
+        # It puts everything back, and says what it did. A terminal's Ctrl-C has told it as well, and a second one would stop it in that.
+        if not sys.stdin.isatty():
+            process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_LEAVE)
+        process.kill()
+        raise
     if out.as_json:
-        out.json({"tests": list(nodeids), "mode": mode, "passed": done.returncode == 0, "output": done.stdout})
-    if done.returncode:
-        sys.exit(1 if done.returncode == 1 else 2)
+        out.json({"tests": list(nodeids), "mode": mode, "passed": process.returncode == 0, "output": output})
+    library.end()
+    if process.returncode:
+        sys.exit(1 if process.returncode == 1 else 2)

@@ -10,7 +10,7 @@ import click
 
 from llm_vcr import config
 from llm_vcr.cli import owners, screen
-from llm_vcr.cli.library import Library
+from llm_vcr.cli.library import Library, fresh_until
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.record import run
 from llm_vcr.errors import ConfigError
@@ -28,7 +28,7 @@ def _as_setting(name: str) -> Any:
     return check
 
 
-@click.command("refresh")
+@click.command("refresh", short_help="Record cassettes anew, and no others.")
 @click.argument("pattern", required=False)
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- PYTEST-ARGUMENTS]")
 @click.option("--stale", is_flag=True, help="Only cassettes with episodes older than their ttl, and of these only such episodes.")
@@ -82,16 +82,16 @@ def _chosen(library: Library, pattern: str | None, *, stale: bool, older_than: f
     found = []
     for cassette_id, record in library.records(pattern):
         recorded = record.recorded_at.timestamp() if record.recorded_at is not None else 0.0
-        # A shared store knows it of each episode.
-        fresh_until = min([recorded + record.ttl, *(one.fresh_until for one in record.episodes)])
-        if (not stale or fresh_until < now) and (older_than is None or recorded < now - older_than):
-            found.append((fresh_until if stale else recorded, cassette_id))
+        until = fresh_until(record)
+        if (not stale or until < now) and (older_than is None or recorded < now - older_than):
+            found.append((until if stale else recorded, cassette_id))
     return [cassette_id for _, cassette_id in sorted(found)]
 
 
 def _owned(library: Library, cassettes: Sequence[str]) -> list[str]:
     """The tests that own them, in their order; a copy of each cassette is put aside."""
-    everyone = owners.collect(library.project.root)
+    with library.screen.busy("asking pytest for the tests"):
+        everyone = owners.collect(library.project.root)
     tests: dict[str, None] = {}
     kept = 0
     for cassette_id in cassettes:

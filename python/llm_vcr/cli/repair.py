@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llm_vcr import _core
+from llm_vcr.exchange import content
 from llm_vcr.exchange.content import body
 from llm_vcr.filters import Filters
 from llm_vcr.leaks import header_kind
@@ -65,7 +66,7 @@ class Repair:
                 yield "media"
 
     def _response_changes(self, one: Episode, kept: dict[str, Any]) -> Iterator[str]:
-        before, after = one.response.get("headers") or {}, kept.get("headers") or {}
+        before, after = content.headers(one.response), content.headers(kept)
         yield from _headers(before, after)
         if header(before, "content-encoding") is not None and header(after, "content-encoding") is None:
             yield "compressed answer"

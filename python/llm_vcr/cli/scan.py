@@ -13,7 +13,7 @@ from llm_vcr.cli.library import Library
 from llm_vcr.cli.library import command as library_command
 
 
-@click.command("scan")
+@click.command("scan", short_help="Look for secrets in the cassettes.")
 @click.argument("pattern", required=False)
 @library_command
 def command(library: Library, pattern: str | None) -> None:
@@ -24,7 +24,7 @@ def command(library: Library, pattern: str | None) -> None:
     committed must be revoked all the same.
     """
     found = []
-    for cassette_id in library.screen.progress(library.ids(pattern) if pattern else list(library.store.scan()), "scanning"):
+    for cassette_id in library.screen.progress(library.ids(pattern), "scanning"):
         raw = library.raw(cassette_id)
         record = library.load(cassette_id)
         secrets = list(leaks.of_record(record)) if record is not None else []

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import click
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.syntax import Syntax
+from rich.style import Style
+from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
 from llm_vcr import _core
@@ -20,7 +21,8 @@ from llm_vcr.cli.library import Library, fingerprints, pick
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.exchange import content, prices
 from llm_vcr.exchange.content import body, status_code
-from llm_vcr.request import header
+from llm_vcr.leaks import header_kind
+from llm_vcr.request import header, text
 from llm_vcr.stores.base import CassetteRecord, Episode
 
 _LONG = 200
@@ -32,7 +34,14 @@ _KINDS = ((b"\x89PNG\r\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF
           (b"ID3", "audio/mpeg"), (b"OggS", "audio/ogg"), (b"%PDF", "application/pdf"), (b"PK\x03\x04", "application/zip"))  # fmt: skip
 
 
-@click.command("show")
+_COLOURS = ANSISyntaxTheme(
+    {("Name", "Tag"): Style(color="cyan"), ("Literal", "String"): Style(color="green"), ("Literal", "Number"): Style(color="magenta"),
+     ("Keyword",): Style(color="magenta")}
+)  # fmt: skip
+"""The terminal's own colours, those that can be read on black and on white."""
+
+
+@click.command("show", short_help="Show the episodes of a cassette, or one of them in full.")
 @click.argument("cassette")
 @click.argument("episode", required=False)
 @click.option("--full", is_flag=True, help="Show long strings whole.")
@@ -50,18 +59,18 @@ def command(library: Library, cassette: str, episode: str | None, *, full: bool,
     if library.screen.as_json:
         library.screen.json({"cassette": cassette_id, "recorded_at": record.recorded_at, "episodes": [
             {"number": number + 1, "fingerprint": prints[number], **_plain(record.episodes[number])} for number in chosen
-        ]})  # fmt: skip
-        return
-    if episode is None and len(record.episodes) > 1:
+        ], "unreadable": library.problems()})  # fmt: skip
+    elif episode is None and len(record.episodes) > 1:
         _overview(library, cassette_id, record, prints)
-        return
-    for number in chosen:
-        _one(library, cassette_id, prints[number], number, record.episodes[number], full=full, headers=headers)
+    else:
+        for number in chosen:
+            _one(library, cassette_id, prints[number], number, record.episodes[number], full=full, headers=headers)
+    library.end()
 
 
 def _overview(library: Library, cassette_id: str, record: CassetteRecord, prints: list[str]) -> None:
-    library.screen.line(f"[bold]{screen.escape(cassette_id)}[/], recorded {screen.age(record.recorded_at)} ago" if record.recorded_at
-                        else f"[bold]{screen.escape(cassette_id)}[/]")  # fmt: skip
+    recorded = f", recorded {screen.age(record.recorded_at)} ago" if record.recorded_at else ""
+    library.screen.line(f"[bold]{screen.escape(cassette_id)}[/]{recorded}")
     table = screen.table("#", "fingerprint", "request", "model", "answer", "size", right=("#", "size"), fold="request")
     for number, (one, print_) in enumerate(zip(record.episodes, prints, strict=True), 1):
         parts = urlsplit(one.request["uri"])
@@ -80,7 +89,7 @@ def _overview(library: Library, cassette_id: str, record: CassetteRecord, prints
 def _status(response: Mapping[str, Any]) -> str:
     code = status_code(response)
     kind = "events" if content.is_stream(response) else content.content_type(response).rpartition("/")[2]
-    colour = "green" if code and code < 300 else "yellow" if code and code < 400 else "red"
+    colour = "green" if code and code < 300 else "dark_orange3" if code and code < 400 else "red"
     return f"[{colour}]{code}[/] {screen.escape(kind)}"
 
 
@@ -89,29 +98,33 @@ def _one(library: Library, cassette_id: str, print_: str, number: int, one: Epis
     facts = [f"episode {number + 1}", f"[cyan]{print_}[/]", screen.escape(content.model(one) or "no model")]
     if price.dollars is None or price.dollars:
         facts.append(f"{screen.dollars(price.dollars)} again")
-    library.screen.line(f"[bold]{screen.escape(cassette_id)}[/], {', '.join(facts)}")
+    library.screen.line(f"[bold]{screen.escape(cassette_id)}[/]\n{', '.join(facts)}")
     library.screen.line(f"\n[bold]{screen.escape(one.request['method'])}[/] {screen.escape(_core.redact_uri(one.request['uri']))}")
     if headers:
-        library.screen.show(_headers(one.request["headers"]))
+        library.screen.show(_headers(one.request))
     library.screen.show(
         Padding(rendered(one.request["body"] or b"", header(one.request["headers"], "content-type"), full=full), (0, 0, 0, 2))
     )
     library.screen.line(f"\n{_status(one.response)}")
     if headers:
-        library.screen.show(_headers(one.response.get("headers") or {}))
+        library.screen.show(_headers(one.response))
     library.screen.show(Padding(rendered(body(one.response), header(one.response.get("headers"), "content-type"), full=full), (0, 0, 0, 2)))
 
 
-def _headers(headers: Mapping[str, Any]) -> RenderableType:
-    lines = []
-    for name, values in headers.items():
-        told = (
-            "[redacted]"
-            if _core.is_secret_header(str(name))
-            else ", ".join(map(str, values if isinstance(values, list | tuple) else [values]))
-        )
-        lines.append(Text.assemble((f"  {name}: ", "dim"), told))
-    return Group(*lines)
+def _headers(message: Mapping[str, Any]) -> RenderableType:
+    return Group(
+        *(Text.assemble((f"  {screen.plain(name)}: ", "dim"), screen.plain(", ".join(values))) for name, values in _told(message).items())
+    )
+
+
+def _told(message: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The headers of a request or an answer, without what is secret in them."""
+    told = {}
+    for name, values in content.headers(message).items():
+        every = [text(one) for one in (values if isinstance(values, list | tuple) else [values])]
+        secret = _core.is_secret_header(text(name)) or any(header_kind(text(name), one) for one in every)
+        told[text(name)] = ["[redacted]"] if secret else [_core.redact_uri(one) if "://" in one else one for one in every]
+    return told
 
 
 def rendered(data: bytes, media_type: str | None, *, full: bool = False) -> RenderableType:
@@ -131,8 +144,8 @@ def rendered(data: bytes, media_type: str | None, *, full: bool = False) -> Rend
 
 
 def _json(parsed: Any, *, full: bool) -> RenderableType:
-    text = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False, indent=2)
-    return Syntax(text, "json", theme="ansi_dark", background_color="default", word_wrap=True)
+    lines = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False, indent=2)
+    return Syntax(screen.plain(lines), "json", theme=_COLOURS, background_color="default", word_wrap=True)
 
 
 def _shortened(value: Any) -> Any:
@@ -151,11 +164,11 @@ def _shortened(value: Any) -> Any:
 
 def _stream(data: bytes, *, full: bool) -> RenderableType:
     lines: list[RenderableType] = []
-    for name, text in content.events(data):
-        parsed = content.document(text.encode())
+    for name, told in content.events(data):
+        parsed = content.document(told.encode())
         if parsed is not None:
-            text = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False)
-        lines.append(Text.assemble((f"{name or 'data'} ", "cyan"), text, overflow="fold"))
+            told = json.dumps(parsed if full else _shortened(parsed), ensure_ascii=False)
+        lines.append(Text.assemble((screen.plain(f"{name or 'data'} "), "cyan"), screen.plain(told), overflow="fold"))
     heading = Text(screen.many(len(lines), "event"), style="dim")
     shown = (
         lines if full or len(lines) <= 40 else [*lines[:20], Text(f"… {len(lines) - 40} more events (--full)", style="dim"), *lines[-20:]]
@@ -174,7 +187,7 @@ def _form(data: bytes, media_type: str, *, full: bool) -> RenderableType:
         told = {name.lower(): value for name, value in heads.items()}
         name = re.search(r'name="([^"]*)"', told.get("content-disposition", ""))
         file = re.search(r'filename="([^"]*)"', told.get("content-disposition", ""))
-        label = Text.assemble((name[1] if name else "part", "cyan"), f" ({file[1]})" if file else "", ": ")
+        label = Text.assemble((screen.plain(name[1]) if name else "part", "cyan"), screen.plain(f" ({file[1]})") if file else "", ": ")
         value = _text_or_media(payload, told.get("content-type", ""), full=full)
         lines.append(label + value if isinstance(value, Text) else Group(label, value))
     return Group(Text(f"form with {screen.many(len(lines), 'part')}", style="dim"), *lines)
@@ -183,14 +196,14 @@ def _form(data: bytes, media_type: str, *, full: bool) -> RenderableType:
 def _text_or_media(data: bytes, kind: str, *, full: bool) -> Text:
     known = next((name for begin, name in _KINDS if data.startswith(begin)), None)
     try:
-        text = data.decode("utf-8")
+        told = data.decode("utf-8")
     except UnicodeDecodeError:
-        text = None
-    if known or text is None or "\0" in text:
-        return Text(f"<{known or kind or 'binary'}, {screen.size(len(data))}>", style="magenta")
-    if not full and len(text) > 2000:
-        return Text(f"{text[:2000]}… {len(text) - 2000:,} more characters (--full)")
-    return Text(text)
+        told = None
+    if known or told is None or "\0" in told:
+        return Text(screen.plain(f"<{known or kind or 'binary'}, {screen.size(len(data))}>"), style="magenta")
+    if not full and len(told) > 2000:
+        return Text(screen.plain(f"{told[:2000]}… {len(told) - 2000:,} more characters (--full)"))
+    return Text(screen.plain(told))
 
 
 def _plain(one: Episode) -> dict[str, Any]:
@@ -200,12 +213,12 @@ def _plain(one: Episode) -> dict[str, Any]:
         "request": {
             "method": one.request["method"],
             "uri": _core.redact_uri(one.request["uri"]),
-            "headers": {name: "[redacted]" if _core.is_secret_header(name) else values for name, values in one.request["headers"].items()},
+            "headers": _told(one.request),
             "body": _plain_body(one.request["body"] or b""),
         },
         "response": {
             "status": status_code(one.response),
-            "headers": one.response.get("headers"),
+            "headers": _told(one.response),
             "body": _plain_body(body(one.response)),
         },
     }

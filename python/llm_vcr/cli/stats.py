@@ -14,7 +14,7 @@ from llm_vcr.cli.list import describe
 from llm_vcr.exchange import content, prices
 
 
-@click.command("stats")
+@click.command("stats", short_help="Sum up the cassettes: sizes, ages, models and dollars.")
 @click.argument("pattern", required=False)
 @library_command
 def command(library: Library, pattern: str | None) -> None:
@@ -57,8 +57,9 @@ def _show(library: Library, of: dict[str, Any]) -> None:
     line = library.screen.line
     line(f"[bold]{screen.many(of['cassettes'], 'cassette')}[/], {screen.many(of['episodes'], 'episode')}, {screen.size(of['bytes'])}")
     if of["oldest"] is not None:
-        stale = f", [yellow]{of['stale']} stale[/]" if of["stale"] else ""
-        line(f"recorded between {screen.age(of['oldest'])} and {screen.age(of['newest'])} ago{stale}")
+        stale = f", [dark_orange3]{of['stale']} stale[/]" if of["stale"] else ""
+        oldest, newest = screen.age(of["oldest"]), screen.age(of["newest"])
+        line((f"recorded between {oldest} and {newest} ago" if oldest != newest else f"recorded {newest} ago") + stale)
     line(f"[bold]{screen.dollars(of['cost_usd'], more=of['cost_is_partial'])}[/] to record all of it again at today's prices\n")
     if of["models"]:
         table = screen.table("model", "episodes", "again", right=("episodes", "again"))
@@ -67,7 +68,7 @@ def _show(library: Library, of: dict[str, Any]) -> None:
             table.add_row(screen.escape(one["model"] or "no model"), str(one["episodes"]), dollars if one["model"] else "[dim]–[/]")
         library.screen.show(table)
         line()
-        table = screen.table("largest", "size", right=("size",), fold="largest")
+        listing = screen.Listing("largest", "size", right=("size",))
         for one in of["largest"]:
-            table.add_row(screen.escape(one["cassette"]), screen.size(one["bytes"]))
-        library.screen.show(table)
+            listing.row(screen.escape(one["cassette"]), screen.size(one["bytes"]))
+        library.screen.show(listing)

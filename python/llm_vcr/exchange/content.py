@@ -74,6 +74,12 @@ def used(method: str, uri: str, asked: Mapping[str, Any], sent: bytes | None, re
     return Used(address, name, json.dumps(usage, sort_keys=True) if usage else "")
 
 
+def headers(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The headers of a request or an answer, by name: vcrpy's stub for tornado writes an answer's as a list of pairs."""
+    found = message.get("headers") or {}
+    return found if isinstance(found, Mapping) else dict(found)
+
+
 def model(episode: Episode) -> str | None:
     """The model that was asked: from the body, the path, a form's field, or at last the answer."""
     request = episode.request

@@ -40,6 +40,8 @@ def read(data: bytes, path: str) -> tuple[str, Found]:
 
     try:
         text = data.decode("utf-8-sig")
+        if not text.strip():
+            raise CassetteFileError(path, 1, "the file is empty")
         tree = json.loads(text) if text.lstrip()[:1] in "{[" else yaml.load(text, Loader=Loader)  # noqa: S506 - a safe one
     except UnicodeDecodeError as error:
         raise CassetteFileError(path, data.count(b"\n", 0, error.start) + 1, "the file is not UTF-8") from error
@@ -48,8 +50,17 @@ def read(data: bytes, path: str) -> tuple[str, Found]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise CassetteFileError(path, line, f"this is no valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:  # a byte that YAML does not have
+        raise CassetteFileError(path, None, f"this is no valid YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise CassetteFileError(path, None, "it is nested too deep") from error
+    except ValueError as error:  # a number or a date that cannot be
+        raise CassetteFileError(path, None, f"a value in it cannot be read: {error}") from error
     if isinstance(tree, Mapping) and isinstance(tree.get("interactions"), list):
         for name, one in FORMATS.items():
             if one.is_one(tree):
-                return name, one.read(tree, path, text)
+                try:
+                    return name, one.read(tree, path, text)
+                except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+                    raise CassetteFileError(path, None, f"it is not what {name} writes: {error}") from error
     raise CassetteFileError(path, 1, f"this is no recording of {', '.join(FORMATS)}: expected a list of `interactions`")

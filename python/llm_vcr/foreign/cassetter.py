@@ -12,14 +12,15 @@ def is_one(tree: Mapping[str, Any]) -> bool:
     """Whether this is a cassette of cassetter."""
     first = next(iter(tree["interactions"]), None)
     response = first.get("response") if isinstance(first, Mapping) else None
-    return isinstance(response, Mapping) and isinstance(response.get("status"), int) and "type" in (response.get("body") or {})
+    body = response.get("body") if isinstance(response, Mapping) else None
+    return isinstance(response, Mapping) and isinstance(response.get("status"), int) and isinstance(body, Mapping) and "type" in body
 
 
 def read(tree: Mapping[str, Any], path: str, text: str) -> Found:  # noqa: ARG001 - the formats' common signature
     """The recordings of a cassette. Those of gRPC and websockets have no place in an HTTP cassette, and are told as unusable."""
     found = Found()
     for number, one in enumerate(tree["interactions"], 1):
-        try:
+        with found.interaction(number):
             request, response = one["request"], one["response"]
             found.episodes.append(
                 episode(
@@ -29,12 +30,9 @@ def read(tree: Mapping[str, Any], path: str, text: str) -> Found:  # noqa: ARG00
                     (int(response["status"]), response.get("headers") or {}, _body(response.get("body")) or b""),
                 )
             )
-        except (KeyError, TypeError, ValueError) as error:
-            found.refuse(number, f"it cannot be read: {error}")
-            continue
-        found.note_time(one.get("recorded_at"))
+            found.note_time(one.get("recorded_at"))
     for key, value in tree.items():
-        if key.endswith("_interactions") and value:
+        if str(key).endswith("_interactions") and isinstance(value, list) and value:
             found.refuse(len(tree["interactions"]) + 1, f"{len(value)} under {key}: only HTTP can be imported")
     return found
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,16 @@ class Found:
     def refuse(self, number: int, why: str) -> None:
         """Note an interaction that cannot be used."""
         self.unusable.append((number, why))
+
+    @contextlib.contextmanager
+    def interaction(self, number: int) -> Iterator[None]:
+        """Read an interaction: where it is not what its tool writes, it is noted as unusable, and the others are read."""
+        try:
+            yield
+        except KeyError as error:
+            self.refuse(number, f"it lacks {error.args[0]}")
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            self.refuse(number, f"it cannot be read: {error}")
 
     def note_time(self, moment: object) -> None:
         """Take the latest of the moments at which the interactions were recorded."""
@@ -48,6 +59,8 @@ def episode(
     from http import HTTPStatus
 
     code, headers, data = answered
+    if not isinstance(method, str) or not isinstance(uri, str):
+        raise TypeError("its request has no method or no address")
     phrase = HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else ""
     response = {"status": {"code": code, "message": phrase}, "headers": lists(headers, len(data)), "body": {"string": data}}
     return Episode({"method": method.upper(), "uri": uri, "headers": lists(asked[0]), "body": asked[1]}, response)

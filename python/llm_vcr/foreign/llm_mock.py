@@ -49,7 +49,11 @@ def exchanges(tree: Mapping[str, Any], path: str) -> Iterator[tuple[Mapping[str,
             yield {}, "it has no request"
             continue
         if one.get("streaming"):
-            kind, data = "text/event-stream", _stream(one.get("stream_events") or [])
+            events = one.get("stream_events") or []
+            if not isinstance(events, list) or not all(isinstance(event, Mapping) for event in events):
+                yield one, "its events cannot be read"
+                continue
+            kind, data = "text/event-stream", _stream(events)
         else:
             kind, data = "application/json", as_json(one["response"]) if one.get("response") else b""
         asked = {"content-type": "application/json"}, as_json(one["request"])

@@ -24,20 +24,20 @@ def read(tree: Mapping[str, Any], path: str, text: str) -> Found:  # noqa: ARG00
     """The recordings of a cassette."""
     found = Found()
     for number, one in enumerate(tree["interactions"], 1):
-        why = _unusable(one)
-        if why is not None:
-            found.refuse(number, why)
-            continue
-        asked = _unwrapped(one.get("request_body"))
-        answer = "".join(one["chunks"]).encode() if one.get("streaming") else as_json(_unwrapped(one["response_body"]))
-        found.episodes.append(
-            episode(
-                str(one["method"]),
-                str(one["url"]),
-                (one.get("request_headers") or {}, None if asked is None else as_json(asked)),
-                (int(one.get("status_code", 200)), one.get("response_headers") or {}, answer),
+        with found.interaction(number):
+            if (why := _unusable(one)) is not None:
+                found.refuse(number, why)
+                continue
+            asked = _unwrapped(one.get("request_body"))
+            answer = "".join(one["chunks"]).encode() if one.get("streaming") else as_json(_unwrapped(one["response_body"]))
+            found.episodes.append(
+                episode(
+                    one["method"],
+                    one["url"],
+                    (one.get("request_headers") or {}, None if asked is None else as_json(asked)),
+                    (int(one.get("status_code", 200)), one.get("response_headers") or {}, answer),
+                )
             )
-        )
     return found
 
 

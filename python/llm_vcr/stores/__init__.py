@@ -39,13 +39,17 @@ def open_store(url: str, settings: Settings | None = None, *, root: str | os.Pat
 
         return FileStore(base / (rest.removeprefix("//") or "."))
     if scheme in _LATER:
-        raise ConfigError("open_store(url)", url, f"another store; {_LATER[scheme]}")
+        from llm_vcr import _core
+
+        raise ConfigError("open_store(url)", _core.redact_uri(url), f"another store; {_LATER[scheme]}")
     try:
         from llm_vcr.stores.redis import RedisStore, project_of
     except ModuleNotFoundError as error:
         if error.name != "redis":
             raise
-        raise ConfigError("open_store(url)", url, "redis-py to be installed: pip install 'llm-vcr-rs[redis]'") from None
+        from llm_vcr import _core
+
+        raise ConfigError("open_store(url)", _core.redact_uri(url), "redis-py to be installed: pip install 'llm-vcr-rs[redis]'") from None
     chosen = settings if settings is not None else config.read()
     store = RedisStore(checked, project=chosen.project or project_of(base), prefix=chosen.prefix)
     if not chosen.mirror:

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,9 +132,12 @@ class FileStore:
             return False
         return True
 
-    def scan(self, prefix: str = "") -> Iterator[str]:
-        """See `Store.scan`. The root may be a whole project: a cassette lies in a folder ``cassettes``, or begins like one."""
-        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root))
+    def scan(self, prefix: str = "", refused: Callable[[OSError], None] | None = None) -> Iterator[str]:
+        """See `Store.scan`. The root may be a whole project: a cassette lies in a folder ``cassettes``, or begins like one.
+
+        A folder that cannot be looked into is told to ``refused``.
+        """
+        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root, refused))
         yield from sorted(one for one in found if one.startswith(prefix))
 
     def capacity(self) -> float | None:
@@ -142,15 +145,15 @@ class FileStore:
         return None
 
 
-def _cassettes(root: Path) -> Iterator[Path]:
+def _cassettes(root: Path, refused: Callable[[OSError], None] | None = None) -> Iterator[Path]:
     """The files below ``root`` that are cassettes, or are meant to be."""
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=refused):
         here = Path(folder)
-        folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not (here / one / "pyvenv.cfg").exists()]
+        folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not os.path.exists(here / one / "pyvenv.cfg")]
         named = "cassettes" in here.parts
         for file in files:
             path = here / file
-            if path.suffix in _SUFFIXES and file[0] != "." and path.is_file() and (named or _begins_like_one(path)):
+            if path.suffix in _SUFFIXES and file[0] != "." and os.path.isfile(path) and (named or _begins_like_one(path)):
                 yield path
 
 

@@ -158,6 +158,7 @@ class PackedStore(ABC):
         sparse = {one for one in read if len(read) > MANY or 2 * living[one] < len(read[one])}
         return CassetteRecord(
             tuple(episodes),
+            recorded_at=_saved(raw.fields.get(META)),
             metadata=_metadata(raw.fields.get(META)),
             unreadable=unreadable,
             scattered={key: place for key, (_, place) in places.items() if place[:6] in sparse and key not in unreadable},
@@ -245,6 +246,14 @@ def _places(raw: Raw) -> tuple[dict[str, tuple[Stamps, bytes]], dict[str, str]]:
         if stamps.keep_until > raw.now:
             places[key] = (stamps, value[HEADER:])
     return places, unreadable
+
+
+def _saved(meta: bytes | None) -> datetime | None:
+    """When an episode was last recorded into it."""
+    try:
+        return datetime.fromtimestamp(json.loads(meta or b"{}")["saved"], UTC)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
+        return None
 
 
 def _metadata(meta: bytes | None) -> dict[str, Any]:

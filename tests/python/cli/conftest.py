@@ -22,12 +22,15 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def empty(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A project with an empty store: files or, where `everywhere` says so, a real Redis."""
+    """A project with an empty store: files (as YAML or as our JSON) or, where `everywhere` says so, a real Redis."""
     for name in [name for name in os.environ if name.startswith(("LLM_VCR_", "CASSETTE_", "PYTEST_")) or name == "CI"]:
         monkeypatch.delenv(name)
     root = tmp_path / "project"
     root.mkdir()
     (root / "pyproject.toml").write_text('[project]\nname = "shop"\n[tool.pytest.ini_options]\nllm_vcr = "auto"\n')
+    if getattr(request, "param", "file") == "json":
+        with (root / "pyproject.toml").open("a") as file:
+            file.write('llm_vcr_format = "json"\n')
     monkeypatch.chdir(root)
     url = "file"
     if getattr(request, "param", "file") == "redis":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,12 @@ def wait(until: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         time.sleep(0.001)
 
 
+def with_store(arguments: Sequence[str], url: str | None) -> list[str]:
+    """The arguments with ``--store``, in front of what is pytest's."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:end], *(["--store", url] if url is not None else []), *arguments[end:]]
+
+
 @dataclasses.dataclass
 class Place:
     """A project, its store, and the commands run in it."""
@@ -84,24 +92,45 @@ class Place:
         )
 
     def run(self, *arguments: str, input: str | None = None) -> Result:
-        return CliRunner().invoke(main, [*arguments, "--store", self.url], input=input, catch_exceptions=False)
+        return CliRunner().invoke(main, with_store(arguments, self.url), input=input, catch_exceptions=False)
 
     def json(self, *arguments: str, status: int | None = 0, input: str | None = None) -> Any:
         result = self.run(*arguments, "--json", input=input)
         assert status is None or result.exit_code == status, result.output
         return json.loads(result.stdout)
 
-    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def process(self, *arguments: str, store: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command in a process of its own, its output in pipes."""
         return subprocess.run(
-            [sys.executable, "-m", "llm_vcr.cli", *arguments], cwd=self.root, capture_output=True, text=True, encoding="utf-8",
-            env={**os.environ, "PYTHONUTF8": "1"}, check=False, timeout=120,
+            [sys.executable, "-m", "llm_vcr.cli", *with_store(arguments, self.url if store else None)], cwd=self.root, capture_output=True,
+            text=True, encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"}, check=False, timeout=300,
         )  # fmt: skip
+
+    def terminal(self, *arguments: str, width: int = 80, store: bool = True) -> tuple[int, str]:
+        """A command on a terminal of its own: its exit status, and what it writes there, without colours."""
+        import termios  # Windows has none
+
+        leader, follower = os.openpty()
+        termios.tcsetwinsize(follower, (50, width))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "llm_vcr.cli", *with_store(arguments, self.url if store else None)], cwd=self.root, stdin=follower,
+            stdout=follower, stderr=follower, env={**os.environ, "PYTHONUTF8": "1", "TERM": "xterm-256color"}, start_new_session=True,
+        )  # fmt: skip
+        os.close(follower)
+        written = bytearray()
+        # On Linux the end of a terminal that nobody writes to any more is an error.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(leader, 65536):
+                written += chunk
+        os.close(leader)
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", written.decode("utf-8"))
+        return process.wait(60), text.replace("\r\n", "\n").replace("\r", "")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A command in a process of its own, to be interrupted."""
         return subprocess.Popen(
-            [sys.executable, "-m", "llm_vcr.cli", *arguments, "--store", self.url], cwd=self.root, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, text=True, preexec_fn=_interruptible,
+            [sys.executable, "-m", "llm_vcr.cli", *with_store(arguments, self.url)], cwd=self.root, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, text=True, start_new_session=True, preexec_fn=_interruptible,
         )  # fmt: skip
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:

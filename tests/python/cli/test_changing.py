@@ -6,10 +6,6 @@ import asyncio
 import io
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +14,6 @@ import llm_vcr
 import pytest
 import requests
 import vcr as vcrpy
-from llm_vcr.stores.file import FileStore
 
 from tests.fake_provider import FakeProvider
 from tests.python.cli.place import HELLO, IMAGE, STREAM, Place, episode, everywhere
@@ -232,32 +227,6 @@ def test_normalize_goes_on_after_a_file_that_cannot_be_read(place: Place) -> Non
     assert [one["path"] for one in told["unreadable"]] == [HELLO]
     assert [row["cassette"] for row in told["cassettes"]] == ["tests/cassettes/test_z.yaml"]
     assert (place.root / HELLO).read_text() == "interactions: ["
-
-
-def test_killed_between_two_cassettes_each_is_old_or_new(empty: Place) -> None:
-    names = [f"tests/cassettes/test_{number:03}.yaml" for number in range(150)]
-    for name in names:
-        empty.put(name, *(episode(f"{number} " + "x" * 2000, headers={"x-api-key": [KEY]}) for number in range(5)))
-    old = {name: (empty.root / name).read_bytes() for name in names}
-    process = subprocess.Popen([sys.executable, "-m", "llm_vcr.cli", "normalize", "--write"], cwd=empty.root, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while (empty.root / names[3]).read_bytes() == old[names[3]] and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kinds = {"old": 0, "new": 0}
-    for name in names:
-        data = (empty.root / name).read_bytes()
-        record = FileStore(empty.root).load(name)
-        assert record is not None
-        assert len(record.episodes) == 5
-        kinds["old" if data == old[name] else "new"] += 1
-        if data != old[name]:
-            assert KEY.encode() not in data
-            assert backups(empty)[name].read_bytes() == old[name]
-    assert kinds["new"] >= 4
-    assert kinds["old"] >= 1
-    assert empty.json("normalize", "--write")["written"], "what was interrupted can be taken up again"
 
 
 @everywhere

@@ -68,7 +68,7 @@ def test_files_of_other_people_are_no_cassettes(place: Place) -> None:
 def test_an_empty_store_says_so(empty: Place) -> None:
     result = empty.run("list")
     assert result.exit_code == 0
-    assert "No cassettes" in result.output
+    assert "no cassettes in" in result.output
     assert empty.json("list") == {"cassettes": [], "unreadable": []}
 
 

@@ -150,6 +150,17 @@ LOOK_ALIKES = [
     {"model": "claude-sonnet-4-5-20250929", "tools": [{"name": "ask-the-team", "description": "sk-learn, fw-update, r8 of 10, hf radio"}]},
     {"messages": [{"role": "user", "content": "Which token does `Bearer` want? Set api_key=YOUR_API_KEY or sk-..."}]},
     {"image": {"data": base64.b64encode(b"\x89PNG\r\n\x1a\n" + _RANDOM.randbytes(3000)).decode(), "url": f"https://cdn.example.com/{made(40)}.png"}},
+    {"id": f"{made(12, WORD)}.{made(16, WORD)}.{made(27, WORD)}", "cursor": f"eyJ{made(40, WORD)}", "next": f"gAAAAA{made(300, WORD)}=="},
+    {"grpc-trace-bin": made(39) + "=", "traceparent": f"00-{made(32, HEX)}-{made(16, HEX)}-01", "trace": f"Root=1-{made(8, HEX)}"},
+    {"role": f"AROA{made(17, CAPITALS)}", "data": made(40, ALNUM + "+/") + "AKIA" + made(16, CAPITALS) + made(80, ALNUM + "+/")},
+    {"messages": [{"content": "Compare sk-learn with sk-image; task-4f9a8b7c6d5e, risk-assessment-2026-11-21, disk-usage-by-team"}]},
+    {"slug": "sk-ant-farm-simulation-of-antlions-in-a-jar-and-more", "css": "task-list-item-checkbox-with-a-long-name"},
+    {"code": "api_key = os.environ['OPENAI_API_KEY']\nexport ANTHROPIC_API_KEY=${ANTHROPIC_API_KEY}\nkey=sk-xxxxxxxxxxxxxxxxxxxxxxxx"},
+    {"schema": {"properties": {"api_key": {"type": "string"}, "password": {"type": "string", "description": "The user's password"}}}},
+    {"logprobs": [{"token": "sk", "logprob": -0.1}, {"token": " Bearer", "logprob": -1.5}], "stop_token": "<|endoftext|>"},
+    {"key": f"-----BEGIN PUBLIC KEY-----\n{made(64)}\n-----END PUBLIC KEY-----", "cert": f"-----BEGIN CERTIFICATE-----\n{made(64)}"},
+    {"idempotency-key": "stainless-python-retry-6b0c9d1e-0b7a-4f0e-9a51-1f2e3d4c5b6a", "prompt_cache_key": f"user-{made(16)}"},
+    {"sri": f"sha384-{base64.b64encode(_RANDOM.randbytes(48)).decode()}", "sort_key": made(20), "dna": made(400, "ACGT")},
     {"authorization": "REDACTED", "api_key": "dummy", "x-api-key": "XXXX", "secret": "<your secret>", "password": "********"},
 ]  # fmt: skip
 

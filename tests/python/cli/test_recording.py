@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -86,7 +87,8 @@ def test_refresh_of_a_test_that_fails_keeps_the_old_recording(suite: Place) -> N
 
 
 @everywhere
-def test_refresh_that_is_killed_leaves_every_cassette_old_or_new(suite: Place, provider: FakeProvider) -> None:
+@pytest.mark.parametrize("stopped_by", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+def test_refresh_that_is_stopped_leaves_every_cassette_old_or_new(suite: Place, provider: FakeProvider, stopped_by: signal.Signals) -> None:
     names = [f"test_{number}" for number in range(14)]
     many = "\n".join(f"def {name}(): ask('{name}')" for name in names)
     (suite.root / "tests" / "test_chat.py").write_text(SUITE.partition("def test_one")[0].replace("URL", provider.url) + many)
@@ -94,8 +96,8 @@ def test_refresh_that_is_killed_leaves_every_cassette_old_or_new(suite: Place, p
     before = {name: answers(suite, name) for name in names}
     process = suite.start("refresh", "test_")
     wait(lambda: provider.count >= len(names) + 3, process)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) in (1, 2, 130, -signal.SIGINT)
+    os.killpg(process.pid, stopped_by)
+    assert process.wait(60) == (130 if stopped_by is signal.SIGINT else -signal.SIGKILL)
     kinds = {"old": 0, "new": 0}
     for name in names:
         now = answers(suite, name)

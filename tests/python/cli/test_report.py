@@ -56,5 +56,5 @@ def test_what_is_no_summary_is_named_and_nothing_is_written(folder: Path) -> Non
 def test_a_page_that_cannot_be_written_is_said(folder: Path) -> None:
     (folder / "file").write_text("")
     done = report("summary.json", "-o", f"file{os.sep}report.html")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "report.html" in done.output
