@@ -404,8 +404,11 @@ class Session:
         attempt.note(report)
         around = self._calls.seen
         if call.when == "call":
-            foreseen = attempt.foreseen(around, self._why_disabled(attempt))
-            report.user_properties = [*_others(report.user_properties), (PROPERTY, foreseen.bounded().dump())]
+            report.user_properties = _others(report.user_properties)
+            # For the word beside PASSED, which nobody sees otherwise.
+            if self._config.option.verbose >= 1:
+                foreseen = attempt.foreseen(around, self._why_disabled(attempt))
+                report.user_properties.append((PROPERTY, foreseen.bounded().dump()))
         if report.failed and (explanation := attempt.explanation(around)):
             report.sections.append(("llm_vcr", explanation))
         return report
