@@ -27,7 +27,6 @@ def is_telemetry(host: str, own: tuple[str, ...] = ()) -> bool:
 
 
 # To compile the tables to regular expressions takes ten milliseconds of each process; a suite speaks with a handful of hosts.
-@functools.lru_cache(maxsize=1024)
 def _is_one_of(host: str, patterns: tuple[str, ...]) -> bool:
     return host in patterns or any(_fits(host, pattern) for pattern in patterns)
 
