@@ -100,7 +100,9 @@ class _Set:
             else:
                 self.others.append(patcher)
         self.swaps = Swaps(triples)
-        self._held = [self.stand, *{id(one): one for one in self.swaps.replacements}.values()]
+        # What stands by itself (our own request class, a transport's own method) knows no cassette, and is held by others all the time.
+        same = {id(replacement) for _, _, replacement in cassette.custom_patches}
+        self._held = [self.stand, *{id(one): one for one in self.swaps.replacements if id(one) not in same}.values()]
         del triples, patcher
         self._references = self._count()
 

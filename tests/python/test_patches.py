@@ -75,6 +75,19 @@ def test_the_patches_are_built_once(tmp_path: Path) -> None:
     assert len({*seen[1:]}) == 1
 
 
+def test_what_knows_no_cassette_may_be_held(tmp_path: Path) -> None:
+    ours = llm_vcr.VCR()
+    held, seen = [], set()
+    with ours.use_cassette(tmp_path / "first.yaml"):
+        pass
+    for number in range(4):
+        with ours.use_cassette(tmp_path / f"{number}.yaml"):
+            # Of the class that is put in the place of vcrpy's.
+            held.append(vcrpy.stubs.Request("GET", "http://localhost/", None, {}))
+            seen.add(id(http.client.HTTPConnection))
+    assert len(seen) == 1
+
+
 def test_each_call_goes_to_the_cassette_that_is_open(provider: FakeProvider, tmp_path: Path) -> None:
     ours = llm_vcr.VCR()
     with httpx.Client(headers=KEY) as client, requests.Session() as session:

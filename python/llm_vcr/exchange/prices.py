@@ -1,6 +1,6 @@
 """What a call costs, by the table of the package genai-prices. What is not known is said to be unknown, and is never zero.
 
-The package is imported when the first price is asked for: that takes a tenth of a second.
+The package is imported for the first call that tells what it used: that takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Price:
 
     dollars: float | None
     provider: str = ""
-    """Whose table of prices it is, by the name genai-prices has for it; the host where there is none."""
+    """Whose table of prices it is, by the name genai-prices has for it; the host where there is none, or none was asked for."""
     why_unknown: str = ""
 
 
@@ -40,14 +40,14 @@ def of_episode(episode: Episode) -> Price:
 @functools.lru_cache(maxsize=4096)
 def price(call: Used) -> Price:
     """What the call cost at today's prices."""
+    if not call.usage:
+        return Price(None, _host(call.address), f"{call.name}: the answer tells no usage")
     try:
         import genai_prices.data_snapshot
     except (ImportError, OSError) as error:  # a file system that a test has replaced
         return Price(None, _host(call.address), f"{call.name}: the table of prices cannot be loaded: {error}")
     table = genai_prices.data_snapshot.get_snapshot()
     whose = next(_providers(table, call.address, call.model), _host(call.address))
-    if not call.usage:
-        return Price(None, whose, f"{call.name}: the answer tells no usage")
     told = json.loads(call.usage)
     # A deployment of Azure's has a name of its own, and only the answer tells the model's.
     for model in dict.fromkeys((call.model, told.get("model", call.model))):

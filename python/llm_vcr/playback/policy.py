@@ -80,7 +80,7 @@ class Policy:
     @functools.cached_property
     def filters(self) -> Filters:
         """The filters under these settings."""
-        return Filters(self.settings)
+        return _filters(self.settings)
 
     def under(self, where: str, values: Mapping[str, Any]) -> Policy:
         """The same policy with other settings, except where a stronger source (marker, flag or environment) has set them.
@@ -94,3 +94,17 @@ class Policy:
             if not self.settings.sources.get(name, "").startswith(("--", "LLM_VCR", "CASSETTE_", "@"))
         }
         return replace(self, settings=override(self.settings, where, **weak)) if weak else self
+
+
+_KEPT = 4
+"""So many filters are kept: nearly all tests of a suite have the same settings, and one test has few others."""
+
+_made: tuple[Filters, ...] = ()
+
+
+def _filters(settings: Settings) -> Filters:
+    """The filters under these settings, made once: they are immutable, and as dear as opening a small cassette."""
+    global _made
+    found = next((one for one in _made if one.settings is settings), None) or Filters(settings)
+    _made = (found, *(one for one in _made if one is not found))[:_KEPT]
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llm_vcr.pytest_plugin.kept import facts
@@ -57,12 +56,10 @@ class Attempt:
 
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
-        verdict = judge(self.cassettes, around, disabled=disabled)
-        verdict = replace(verdict, notes=(*verdict.notes, *self.left_behind))
         if not self.cassettes:
-            return verdict
-        told = facts(self.cassettes, passed=self.why_not() is None, is_own=functools.partial(is_own, self.item))
-        return replace(verdict, used=notes(self.cassettes), cassettes=tuple(told))
+            return judge((), around, disabled=disabled, more_notes=self.left_behind)
+        kept = facts(self.cassettes, passed=self.why_not() is None, is_own=functools.partial(is_own, self.item))
+        return judge(self.cassettes, around, disabled=disabled, more_notes=self.left_behind, used=notes(self.cassettes), kept=kept)
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -141,7 +140,7 @@ class SharedFixtures:
 
     def _note(self, shared: SharedFixture, opened: Sequence[Cassette], *, passed: bool) -> None:
         told = tuple(facts(opened, passed=passed, is_own=lambda _: False))
-        verdict = replace(judge(opened, (), disabled=None), scope=shared.scope, used=notes(opened), cassettes=told)
+        verdict = judge(opened, (), disabled=None, scope=shared.scope, used=notes(opened), kept=told)
         if verdict.verdict == "NOOP" and not told:
             return
         if self._report is not None:

@@ -28,6 +28,7 @@ from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
 from llm_vcr.pytest_plugin.naming import cassette_name
 from llm_vcr.pytest_plugin.origins import Origins
 from llm_vcr.pytest_plugin.outage import Outage
+from llm_vcr.pytest_plugin.recording import Recording
 from llm_vcr.pytest_plugin.report import Report
 from llm_vcr.pytest_plugin.rewriting import FreshConfig, FreshMarkers, without_rewrite
 from llm_vcr.pytest_plugin.totals import Totals
@@ -97,6 +98,7 @@ class Session:
         config.pluginmanager.register(self._totals, "llm_vcr_totals")
         self._shared = SharedFixtures(config, self, self._summary, self._report)
         config.pluginmanager.register(self._shared, "llm_vcr_shared_fixtures")
+        config.pluginmanager.register(Recording(config, self._running), "llm_vcr_recording")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (
@@ -418,8 +420,11 @@ class Session:
         attempt.note(report)
         around = self._calls.seen
         if call.when == "call":
-            foreseen = attempt.foreseen(around, self._why_disabled(attempt))
-            report.user_properties = [*_others(report.user_properties), (PROPERTY, foreseen.bounded().dump())]
+            report.user_properties = _others(report.user_properties)
+            # For the word beside PASSED, which nobody sees otherwise.
+            if self._config.option.verbose >= 1:
+                foreseen = attempt.foreseen(around, self._why_disabled(attempt))
+                report.user_properties.append((PROPERTY, foreseen.bounded().dump()))
         if report.failed and (explanation := attempt.explanation(around)):
             report.sections.append(("llm_vcr", explanation))
         return report
@@ -438,6 +443,12 @@ class Session:
             attempt.left_behind = self._guard.take_left()
             self._tell(attempt)
             self._outage.end(item.session)
+
+    def _running(self) -> Attempt:
+        """The attempt that is under way: a fixture is set up."""
+        if self._attempt is None:
+            raise RuntimeError("llm_vcr: a fixture of a test is set up, and no test has begun")
+        return self._attempt
 
     def _why_disabled(self, attempt: Attempt) -> str | None:
         """Why a test that could have a cassette has none, or ``None``."""

@@ -113,6 +113,8 @@ class Verdict:
 
     def bounded(self) -> Verdict:
         """What of it travels: of the misses, those first that are not alike."""
+        if len(self.misses) <= _TRAVELLING and len(self.calls) <= _TRAVELLING:
+            return self
         alike = Counter[tuple[str, str]]()
         ranks = []
         for miss in self.misses:
@@ -138,33 +140,43 @@ _WORST_FIRST = ("MISS:NOT_PERSISTED", "MISS:OVERFLOW", "PARTIAL", "MISS:RECORDED
 _COUNTED_BY_CASSETTES = ("played", "repeated", "masked", "stale", "live", "recorded", "refused", "shrunk")
 
 
-def judge(cassettes: Iterable[Cassette], around: Sequence[LiveCall], *, disabled: str | None, stored: bool | None = None) -> Verdict:
+def judge(
+    cassettes: Iterable[Cassette],
+    around: Sequence[LiveCall],
+    *,
+    disabled: str | None,
+    stored: bool | None = None,
+    more_notes: Sequence[str] = (),
+    used: tuple[Mapping[str, Any], ...] = (),
+    kept: Iterable[Mapping[str, Any]] = (),
+    scope: str = "",
+) -> Verdict:
     """The verdict over all cassettes that a test opened, and the calls that went ``around`` them.
 
     ``disabled`` says why the test has no cassette. ``stored`` tells whether recordings will be kept, as long as nothing has been saved.
+    ``more_notes`` stand behind those of the cassettes. What they ``used``, the facts of what is ``kept`` and the ``scope`` are taken over.
     """
     opened = list(cassettes)
-    counts = {name: sum(getattr(cassette.counts, name) for cassette in opened) for name in _COUNTED_BY_CASSETTES}
+    counts = {name: sum([getattr(cassette.counts, name) for cassette in opened]) for name in _COUNTED_BY_CASSETTES}
     counts["refused"] += sum(one.refused for one in around)
     counts["leaked"] = sum(not one.refused for one in around)
     reasons = [disabled] if disabled else [reason for cassette in opened for reason in cassette.why_not_kept()]
     reasons += [f"a call to {one.host} around every cassette was refused" for one in around if one.refused]
-    verdict = Verdict(
-        "",
+    saved = any(one.saved for one in opened) if stored is None else stored
+    masked = Counter(value for one in opened for value in one.masked_values) if counts["masked"] else {}
+    return Verdict(
+        _around(opened, disabled) if around else _word(counts, opened, saved) if opened else _without(disabled),
         **counts,
         reason="; ".join(dict.fromkeys(reasons)),
         disabled=disabled or "",
-        notes=tuple(note for one in opened for note in one.notes),
+        notes=(*(note for one in opened for note in one.notes), *more_notes),
         misses=tuple(asdict(miss) for one in opened for miss in one.misses),
         calls=tuple(one.dump() for one in around),
-        masked_values=tuple(
-            {"what": what, "path": path, "count": count}
-            for (what, path), count in Counter(value for one in opened for value in one.masked_values).items()
-        ),
+        masked_values=tuple({"what": what, "path": path, "count": count} for (what, path), count in masked.items()),
+        used=used,
+        cassettes=tuple(kept),
+        scope=scope,
     )
-    saved = any(one.saved for one in opened) if stored is None else stored
-    word = _around(opened, disabled) if around else _word(verdict, opened, saved) if opened else _without(disabled)
-    return replace(verdict, verdict=word)
 
 
 def _around(opened: Sequence[Cassette], disabled: str | None) -> str:
@@ -175,14 +187,14 @@ def _without(disabled: str | None) -> str:
     return "UNMARKED:NO_TRAFFIC" if disabled is None else "DISABLED"
 
 
-def _word(of: Verdict, opened: Sequence[Cassette], stored: bool) -> str:
-    answered = of.played + of.repeated
-    if of.live or of.refused:
-        if stored and of.recorded:
+def _word(counts: Mapping[str, int], opened: Sequence[Cassette], stored: bool) -> str:
+    answered = counts["played"] + counts["repeated"]
+    if counts["live"] or counts["refused"]:
+        if stored and counts["recorded"]:
             return "PARTIAL" if answered else "MISS:RECORDED"
         return "MISS:OVERFLOW" if any(one.overflow for one in opened) else "MISS:NOT_PERSISTED"
     if not answered:
         return "NOOP"
     if any(one.stale for one in opened):
         return "HIT:STALE"
-    return "HIT:MASKED" if of.masked else "HIT"
+    return "HIT:MASKED" if counts["masked"] else "HIT"
