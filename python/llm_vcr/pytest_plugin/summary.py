@@ -35,7 +35,8 @@ class Outcome:
         """Take a phase. An expected failure is what its test is for."""
         if report.when == "setup":
             self.word = "passed"
-        self.seconds += report.duration
+        if not hasattr(report, "context"):  # a subtest's time is its test's, too
+            self.seconds += report.duration
         word = "passed" if hasattr(report, "wasxfail") and report.outcome == "skipped" else report.outcome
         if self.word == "passed" or word == "failed":
             self.word = word if word in ("failed", "skipped") else "passed"
