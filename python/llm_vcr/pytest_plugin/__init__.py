@@ -72,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"llm_vcr = {chosen.mode}: it drives the plugin pytest-recording, which is not active (was it blocked with -p no:recording?)"
         )
     if config.getoption("llm_vcr_verbose"):
-        config.option.verbose = max(config.option.verbose, 1)
+        config.option.verbose = max(getattr(config.option, "verbose", 0), 1)
     from llm_vcr.pytest_plugin.session import Session
 
     config.pluginmanager.register(Session(config, chosen), "llm_vcr_session")

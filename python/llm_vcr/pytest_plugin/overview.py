@@ -152,7 +152,7 @@ def _tests(verdicts: Mapping[str, Verdict], *, verbose: bool) -> _Section:
         (_line(nodeid, one), {"red": one.verdict in _LOST, "yellow": one.verdict in ("MISS:RECORDED", "PARTIAL")})
         for nodeid, one in (shown if verbose else shown[:_TESTS])
     ]
-    rows = 10**6 if verbose else 6
+    rows = 10**6 if verbose else 5
     return _Section(lines, rows, lambda number: f"  … and {number} more with live or refused calls", len(shown))
 
 

@@ -422,7 +422,7 @@ class Session:
         if call.when == "call":
             report.user_properties = _others(report.user_properties)
             # For the word beside PASSED, which nobody sees otherwise.
-            if self._config.option.verbose >= 1:
+            if self._is_verbose:
                 foreseen = attempt.foreseen(around, self._why_disabled(attempt))
                 report.user_properties.append((PROPERTY, foreseen.bounded().dump()))
         if report.failed and (explanation := attempt.explanation(around)):
@@ -480,12 +480,17 @@ class Session:
 
     # --- what is shown
 
+    @property
+    def _is_verbose(self) -> bool:
+        """Whether somebody sees a word beside each test; with ``-p no:terminal`` there is not even the option."""
+        return getattr(self._config.option, "verbose", 0) >= 1
+
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
         """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
         status = yield
         # The lines of pytest's own summary are read by tools: those stay as they are.
-        if self._config.option.verbose < 1 or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
+        if not self._is_verbose or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
             return status
         verdict = Verdict.parse(told).verdict
         if report.when == "call":

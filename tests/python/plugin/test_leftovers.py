@@ -87,6 +87,12 @@ def test_it_is_named_with_the_test_that_left_it(suite: Suite, place: str) -> Non
     assert any("left" in note for note in run.verdicts["test_a"]["notes"])
 
 
+def test_a_worker_tells_it_too(suite: Suite) -> None:
+    suite.write(source=LEFT["httpx.Client"])
+    run = suite.run("-n", "2")
+    assert run.text.count("warning: test_it.py::test_a left httpx.Client patched: it is a unittest.mock.MagicMock") == 1
+
+
 def test_who_cleans_up_is_not_named(suite: Suite, by_file: Workers) -> None:
     suite.conftest(
         """
