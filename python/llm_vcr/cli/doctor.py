@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from llm_vcr import _core, config
 from llm_vcr.cli import project as projects
@@ -22,7 +24,7 @@ from llm_vcr.cli import screen
 from llm_vcr.cli.library import resolved
 from llm_vcr.cli.project import Project
 from llm_vcr.cli.screen import Screen
-from llm_vcr.errors import LlmVcrError
+from llm_vcr.errors import LlmVcrError, StoreUnavailableError
 
 PACKAGES = ("llm-vcr-rs", "vcrpy", "pytest", "pytest-recording", "pytest-xdist", "redis", "genai-prices")
 
@@ -186,6 +188,8 @@ def _store(project: Project) -> Iterator[Check]:
                 "ok" if good else "warning",
                 name + ("" if good else ": recordings may go before they age; noeviction keeps them"),
             )
+    except StoreUnavailableError as error:
+        yield Check("store", "wrong", f"{shown} cannot be used: {error.reason}")
     except (LlmVcrError, OSError) as error:
         yield Check("store", "wrong", f"{shown}: {error}")
 
@@ -211,10 +215,14 @@ def _show(out: Screen, project: Project, groups: dict[str, list[Check]], setting
     signs = {"ok": "[green]✓[/]", "warning": "[dark_orange3]![/]", "wrong": "[red]✗[/]", "info": "[dim]·[/]"}
     for heading, checks in groups.items():
         out.line(f"[bold]{heading}[/]")
+        grid = Table.grid(padding=(0, 1))
+        # The names of all groups below each other.
+        grid.add_column(min_width=3)
+        grid.add_column(min_width=18, no_wrap=True)
         for one in checks:
-            style = {"wrong": "red", "warning": "dark_orange3", "info": "dim"}.get(one.state)
-            text = screen.escape(one.text)
-            out.line(f"  {signs[one.state]} {screen.escape(one.name):<18} " + (f"[{style}]{text}[/]" if style else text))
+            style = {"wrong": "red", "warning": "dark_orange3", "info": "dim"}.get(one.state, "")
+            grid.add_row(f"  {signs[one.state]}", screen.escape(one.name), Text(screen.plain(one.text), style))
+        out.show(grid)
         out.line()
     where = f" ({project.file.name})" if project.file is not None else ""
     out.line(f"[bold]settings[/] [dim]for {screen.escape(str(project.root))}{where}[/]")

@@ -40,8 +40,9 @@ def command(library: Library, pattern: str, pytest_arguments: tuple[str, ...]) -
 def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence[str]) -> None:
     """Run these tests and no others in a pytest of their own, recording in ``mode``; end with 1 where one fails."""
     out = library.screen
-    out.note(f"running {screen.many(len(nodeids), 'test')} with --record-mode={mode}: calls that are not recorded yet go to the provider")
-    store = ["--llm-vcr-store", resolved(library.project)] if library.project.settings.sources.get("store") == "--store" else []
+    live = "all their calls" if mode == "rewrite" else "calls that are not recorded yet"
+    out.note(f"running {screen.many(len(nodeids), 'test')} with --record-mode={mode}: {live} go to the provider")
+    store = ["--llm-vcr-store", _store(library)] if library.project.settings.sources.get("store") == "--store" else []
     mode_of_ours = [] if library.project.settings.mode != "off" else ["--llm-vcr", "auto"]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments that no shell sees
         [sys.executable, "-m", "pytest", f"--record-mode={mode}", *mode_of_ours, *store, *arguments, *nodeids],
@@ -68,3 +69,9 @@ def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence
     library.end()
     if process.returncode:
         sys.exit(1 if process.returncode == 1 else 2)
+
+
+def _store(library: Library) -> str:
+    """The store as pytest is to be told of it: it runs in the project's root, wherever the user is."""
+    named = library.project.settings.store
+    return named if named.removesuffix(":") == "file" else resolved(library.project)

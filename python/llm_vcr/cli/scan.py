@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -29,7 +30,10 @@ def command(library: Library, pattern: str | None) -> None:
         record = library.load(cassette_id)
         secrets = list(leaks.of_record(record)) if record is not None else []
         known = {one.value for one in secrets}
-        found += [{"cassette": cassette_id, "line": _line(raw, one.value), "place": one.place, "kind": one.kind} for one in secrets]
+        lines = _lines(raw or b"", [one.value for one in secrets])
+        found += [
+            {"cassette": cassette_id, "line": line, "place": one.place, "kind": one.kind} for one, line in zip(secrets, lines, strict=True)
+        ]
         if raw is not None:
             # What stands in the file and in no episode: comments, other keys, and everything in a file that cannot be read.
             for kind, start, end in _core.scan(raw):
@@ -42,10 +46,19 @@ def command(library: Library, pattern: str | None) -> None:
     library.end(found=bool(found))
 
 
-def _line(raw: bytes | None, value: bytes) -> int | None:
-    """The line of a file where a value stands as it is; one that is folded, escaped or in base64 has none."""
-    at = raw.find(value) if raw is not None and value else -1
-    return None if raw is None or at < 0 else raw.count(b"\n", 0, at) + 1
+def _lines(raw: bytes, values: list[bytes]) -> Iterator[int | None]:
+    """The lines of a file where values stand as they are; one that is folded, escaped or in base64 has none.
+
+    The same key in a header and in a body stands in two places.
+    """
+    taken: list[range] = []
+    for value in values:
+        first = at = raw.find(value) if value else -1
+        while at >= 0 and any(at in one for one in taken):
+            at = raw.find(value, at + 1)
+        at = first if at < 0 else at
+        taken.append(range(at, at + len(value)))
+        yield None if at < 0 else raw.count(b"\n", 0, at) + 1
 
 
 def _show(library: Library, found: list[dict[str, Any]]) -> None:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from llm_vcr.cli import main
 
 from tests.python.cli.place import HELLO, SSE, STREAM, Place, episode, everywhere
 
@@ -178,6 +180,14 @@ def test_scan_tells_the_line_of_a_file(empty: Place) -> None:
     assert KEY in lines[secret["line"] - 1]
 
 
+def test_scan_tells_each_line_where_the_same_key_stands(empty: Place) -> None:
+    empty.put(HELLO, episode(f"my key is {KEY}", headers={"authorization": [f"Bearer {KEY}"]}))
+    lines = (empty.root / HELLO).read_text().splitlines()
+    at = {one["place"]: lines[one["line"] - 1] for one in empty.json("scan", status=1)["secrets"]}
+    assert at["episode 1, request header authorization"].strip() == f"- Bearer {KEY}"
+    assert f"my key is {KEY}" in at["episode 1, request body messages[0].content"]
+
+
 @everywhere
 def test_scan_passes_over_what_only_stands_in(empty: Place) -> None:
     empty.put(
@@ -225,10 +235,28 @@ def test_doctor_tells_where_each_setting_came_from(empty: Place) -> None:
     assert done.returncode == 0
 
 
-def test_doctor_finds_a_store_that_is_not_there(empty: Place) -> None:
-    from click.testing import CliRunner
-    from llm_vcr.cli import main
+def test_doctor_tells_every_setting_as_it_is_by_default(empty: Place) -> None:
+    from llm_vcr import config
 
+    lines = {line.split()[0]: line.split()[1:] for line in empty.run("doctor").output.splitlines() if line.startswith("llm_vcr")}
+    assert set(lines) == {row.ini for row in config.TABLE.values()}
+    assert (lines["llm_vcr_ttl"], lines["llm_vcr_wait"], lines["llm_vcr_supply_keys"]) == (
+        ["–", "default"], ["5", "min", "default"], ["true", "default"],
+    )  # fmt: skip
+
+
+def test_doctor_tells_no_key_and_no_password(empty: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_VCR_PLACEHOLDER_KEYS", "sk-one-of-ours-1234,sk-another-of-ours")
+    monkeypatch.setenv("LLM_VCR_STORE", "redis://:secretpw1234@127.0.0.1:1/0")
+    shown = [CliRunner().invoke(main, ["doctor", *more], catch_exceptions=False).output for more in ([], ["--json"])]
+    for one in shown:
+        assert not [secret for secret in ("secretpw1234", "sk-one-of-ours", "sk-another") if secret in one]
+    settings = {one["name"]: one["value"] for one in json.loads(shown[1])["settings"]}
+    assert settings["llm_vcr_placeholder_keys"] == ["[redacted]"] * 2
+    assert settings["llm_vcr_store"] == "redis://REDACTED@127.0.0.1:1/0"
+
+
+def test_doctor_finds_a_store_that_is_not_there(empty: Place) -> None:
     result = CliRunner().invoke(main, ["doctor", "--store", "file:nowhere"])
     assert result.exit_code == 1
     assert "is not there" in result.output

@@ -123,6 +123,34 @@ def test_show_media_by_type_and_size(place: Place) -> None:
 
 
 @everywhere
+def test_show_never_prints_what_is_secret_in_a_header(empty: Place) -> None:
+    key = "sk-proj-" + "aB3dE5gH7jK9" * 8
+    one = episode("hi", headers={"x-forwarded-by": [f"proxy {key}"], "x-plain": ["told"]})
+    one.response["headers"].update(
+        {"set-cookie": ["session=aB3dE5gH7jK9aB3dE5"], "x-echo": [key], "location": [f"https://h/?api_key={key}"]}
+    )
+    empty.put(HELLO, one)
+    for output in (empty.run("show", HELLO, "1", "--headers").output, empty.run("show", HELLO, "--json").output):
+        assert "aB3dE5gH7jK9" not in output
+        assert output.count("[redacted]") >= 3
+        assert "told" in output
+
+
+@everywhere
+def test_a_cassette_of_a_shared_store_has_an_age_and_a_freshness(empty: Place) -> None:
+    empty.put(HELLO, episode("hi"), ttl=3600)
+    empty.put(STREAM, episode("hi"))
+    rows = {row["cassette"]: row for row in empty.json("list")["cassettes"]}
+    assert all(datetime.now(UTC) - datetime.fromisoformat(row["recorded_at"]) < timedelta(minutes=5) for row in rows.values())
+    until = datetime.fromisoformat(rows[HELLO]["fresh_until"]) - datetime.now(UTC)
+    assert timedelta(minutes=50) < until < timedelta(minutes=70)
+    assert rows[STREAM]["fresh_until"] is None
+    output = empty.run("list").output
+    assert "fresh " in output
+    assert "always" in output
+
+
+@everywhere
 def test_show_never_prints_a_key(empty: Place) -> None:
     key = "sk-proj-" + "aB3dE5gH7jK9" * 8
     empty.put(
