@@ -58,7 +58,7 @@ class Persister:
 
         ``on_lost`` is told when the store is out of reach and ``llm_vcr_on_outage`` is ``fail``.
         """
-        self.root = Path(root) if root is not None else Path.cwd()
+        self.root = root if isinstance(root, Path) else Path.cwd() if root is None else Path(root)
         self.store: Store = store if store is not None else FileStore(self.root)
         self.settings = settings or Settings()
         own: float = getattr(self.store, "default_ttl", math.inf)

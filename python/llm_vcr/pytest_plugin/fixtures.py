@@ -69,6 +69,8 @@ class SharedFixtures:
 
     def _shared(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> SharedFixture | None:
         """The fixture, if it is one that gets a cassette."""
+        if fixturedef.scope == "function":
+            return None
         item = getattr(request, "_pyfuncitem", None)
         if item is None or self._config.getoption("disable_recording"):
             return None

@@ -15,6 +15,9 @@ from llm_vcr.pytest_plugin.own_mocks import own_mock
 _AUTOMATIC = pytest.StashKey[bool]()
 _OFF = pytest.StashKey[str]()
 
+_CHECKED = frozenset({"llm_vcr", "cassette_ttl"})
+"""The markers whose arguments are settings."""
+
 
 class Marking:
     """Marks tests so that pytest-recording gives them a cassette."""
@@ -37,15 +40,16 @@ class Marking:
         for item in items:
             if not has_fixtures(item):
                 continue
-            off = self.arguments(item).get("off")
+            markers = {mark.name for mark in item.iter_markers()}
+            off = self.arguments(item).get("off") if markers & _CHECKED else None
             if off:
                 item.stash[_OFF] = str(off)
                 continue
-            if item.get_closest_marker("vcr") is None:
-                if item.get_closest_marker("llm_vcr") is None:
+            if "vcr" not in markers:
+                if "llm_vcr" not in markers:
                     if self._settings.mode != "auto" or not self._is_below_paths(item):
                         continue
-                    if reason := self._skipped(item) or own_mock(item, self._root):
+                    if reason := self._skipped(item) or own_mock(item, self._root, markers):
                         item.stash[_OFF] = reason
                         continue
                 item.stash[_AUTOMATIC] = True

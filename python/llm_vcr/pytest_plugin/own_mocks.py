@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,10 @@ _TRANSPORT = "MockTransport"
 _CLIENTS = ("httpx", "httpx2")
 
 
-def own_mock(item: pytest.Function, root: Path) -> str | None:
-    """What a test stands in for the provider with, or ``None``. Only modules below ``root`` are read."""
+def own_mock(item: pytest.Function, root: Path, markers: Collection[str]) -> str | None:
+    """What a test with these ``markers`` stands in for the provider with, or ``None``. Only modules below ``root`` are read."""
     for name, library in _MARKERS.items():
-        if item.get_closest_marker(name) is not None:
+        if name in markers:
             return f"uses {library}"
     for name, library in _FIXTURES.items():
         if name in item.fixturenames:

@@ -34,11 +34,11 @@ class Owner:
         return own or any(_is_of(stem, one) for one in self.shared)
 
 
-def owner(item: pytest.Function) -> Owner:
-    """A collected test as the owner of its cassettes."""
+def owner(item: pytest.Function, known: dict[pytest.FixtureDef[Any], str | None] | None = None) -> Owner:
+    """A collected test as the owner of its cassettes. What is ``known`` of fixtures need not be found again for each test."""
     extra = [str(one) for mark in item.iter_markers("vcr") for one in mark.args]
     own = [_without_known_suffix(name) for name in (*names(item), *extra) if name]
-    shared = _shared(item.config.rootpath, item._fixtureinfo.name2fixturedefs)
+    shared = _shared(item.config.rootpath, item._fixtureinfo.name2fixturedefs, {} if known is None else known)
     definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
     if bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording"):
         return Owner(item.nodeid, (*(name.rpartition("/")[2] for name in own), *_fixtures(item)), anywhere=True, shared=shared)
@@ -58,9 +58,15 @@ def _is_of(stem: str, shared: str) -> bool:
     return stem == shared or stem.startswith((f"{shared}[", f"{shared}.", f"{shared}-"))
 
 
-def _shared(root: Path, definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]) -> tuple[str, ...]:
-    found = [shared_fixture(one, root, (), 0) for several in definitions.values() for one in several]
-    return tuple(f"{Path(os.path.relpath(one.folder, root)).as_posix()}/{one.plain}" for one in found if one is not None)
+def _shared(
+    root: Path, definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]], known: dict[pytest.FixtureDef[Any], str | None]
+) -> tuple[str, ...]:
+    every = [one for several in definitions.values() for one in several]
+    for one in every:
+        if one not in known:
+            found = shared_fixture(one, root, (), 0)
+            known[one] = None if found is None else f"{Path(os.path.relpath(found.folder, root)).as_posix()}/{found.plain}"
+    return tuple(place for one in every if (place := known[one]) is not None)
 
 
 def _fixtures(item: pytest.Function) -> list[str]:
@@ -119,7 +125,8 @@ class Collected:
 
     def owned(self) -> dict[str, list[str]]:
         """The ids, without suffix, that belong to the tests; and where only the ``names`` of cassettes are known, those."""
-        everyone = [owner(item) for item in self._items if has_fixtures(item)]
+        known: dict[pytest.FixtureDef[Any], str | None] = {}
+        everyone = [owner(item, known) for item in self._items if has_fixtures(item)]
         return {
             "ids": sorted({one for each in everyone if not each.anywhere for one in each.cassettes}),
             "names": sorted({one for each in everyone if each.anywhere for one in each.cassettes}),

@@ -55,21 +55,27 @@ class Recording:
         if {*stock["vcr"].argnames} != {"request", *_HANDED}:  # of a pytest-recording that we do not know
             return
         self._stock = {name: one.func for name, one in stock.items()}
-        given: dict[int, bool] = {}
+        # A test's parameters may have markers of their own, and it has one list of fixtures for all of them.
+        tests: dict[int, list[tuple[pytest.Function, list[pytest.Mark]]]] = {}
         for item in items:
-            # Shared by tests that differ in their parameters only.
-            info = getattr(item, "_fixtureinfo", None)
-            if info is None or not isinstance(item, pytest.Function) or item.get_closest_marker("block_network") is not None:
+            if isinstance(item, pytest.Function):
+                tests.setdefault(id(item._fixtureinfo), []).append((item, list(item.iter_markers())))
+        asked_of: dict[object, Any] = {}
+        for several in tests.values():
+            info: Any = several[0][0]._fixtureinfo
+            marks = [mark for _, its in several for mark in its]
+            if any(mark.name == "block_network" for mark in marks):
                 continue
-            if id(info) not in given:
-                given[id(info)] = all(_only(info.name2fixturedefs.get(name)) is stock[name] for name in ("vcr", *_NEEDLESS))
-                if given[id(info)]:
-                    info.name2fixturedefs["vcr"] = ours
-                    asked = {*info.argnames, *(name for mark in item.iter_markers("usefixtures") for name in mark.args)}
-                    info.names_closure[:] = [name for name in info.names_closure if name not in _NEEDLESS or name in asked]
-            if given[id(info)]:
-                defined = {name: info.name2fixturedefs.get(name) or manager.getfixturedefs(name, item) for name in _ASKED}
-                item.stash[_OWN] = frozenset(name for name in _ASKED if _only(defined[name]) is not stock[name])
+            if any(_only(info.name2fixturedefs.get(name)) is not stock[name] for name in ("vcr", *_NEEDLESS)):
+                continue
+            info.name2fixturedefs["vcr"] = ours
+            needed = {*info.argnames, *(name for mark in marks if mark.name == "usefixtures" for name in mark.args)}
+            info.names_closure[:] = [name for name in info.names_closure if name not in _NEEDLESS or name in needed]
+            for item, _ in several:
+                if item.parent not in asked_of:  # where a test stands decides
+                    asked_of[item.parent] = {name: manager.getfixturedefs(name, item) for name in _ASKED}
+                found = {name: info.name2fixturedefs.get(name, asked_of[item.parent][name]) for name in _ASKED}
+                item.stash[_OWN] = frozenset(name for name in _ASKED if _only(found[name]) is not stock[name])
 
     @pytest.fixture
     def _llm_vcr_recording(self) -> Iterator[Any]:

@@ -51,8 +51,7 @@ class Report:
             # A process that crashed wrote nothing of the test that was running.
             tests |= {nodeid: dict(told) for nodeid, told in known.items() if nodeid not in tests and "verdict" in told}
             self._make()
-            text = json.dumps({**summary, "tests": tests}, indent=2)
-            (self.folder / SUMMARY).write_text(text + "\n", "utf-8")
+            (self.folder / SUMMARY).write_text(_text(summary, tests), "utf-8")
         return {**summary, "tests": tests}
 
     def _make(self) -> None:
@@ -60,3 +59,10 @@ class Report:
             self.folder.mkdir(parents=True)
             # As pytest's own cache does: nobody commits it by accident.
             (self.folder / ".gitignore").write_text("# Made by llm_vcr.\n*\n", "utf-8")
+
+
+def _text(summary: Mapping[str, Any], tests: Mapping[str, Any]) -> str:
+    """The summary as people read it, with a line for each test: `json` indents in Python, which for thousands of tests takes seconds."""
+    head = json.dumps(summary, indent=2).removesuffix("\n}")
+    lines = ",\n".join(f"    {json.dumps(nodeid)}: {json.dumps(told)}" for nodeid, told in tests.items())
+    return f'{head},\n  "tests": {{\n{lines}\n  }}\n}}\n'

@@ -58,7 +58,8 @@ class Leases:
     @classmethod
     def of(cls, store: object) -> Leases | None:
         """The leases in ``store``, or ``None`` for one that nobody shares."""
-        if not isinstance(store, LeaseStore):
+        # A protocol looks at each of its members in Python: for files, that would be done for each test.
+        if not hasattr(store, "acquire") or not isinstance(store, LeaseStore):
             return None
         if store not in cls._known:
             cls._known[store] = cls(store)

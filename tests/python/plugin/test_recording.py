@@ -151,15 +151,22 @@ def test_what_markers_say_counts(suite: Suite) -> None:
         assert (words["test_second"], words["test_third"]) == ("HIT", "MISS:NOT_PERSISTED")
 
 
-@pytest.mark.parametrize("how", ["marker", "option"])
+@pytest.mark.parametrize("how", ["marker", "a parameter's marker", "option"])
 def test_a_network_that_is_blocked_stays_so(suite: Suite, how: str) -> None:
-    marker = "@pytest.mark.block_network\n        " if how == "marker" else ""
+    blocked = "pytest.mark.block_network"
+    marker = {
+        "marker": f"@{blocked}\n        @pytest.mark.parametrize('word', 'ab')\n        ",
+        "a parameter's marker": f"@pytest.mark.parametrize('word', ['a', pytest.param('b', marks={blocked})])\n        ",
+        "option": "@pytest.mark.parametrize('word', 'ab')\n        ",
+    }[how]
     suite.write(
         source=f"""
         import socket
 
         {marker}@pytest.mark.llm_vcr(record_mode="none")
-        def test_one():
+        def test_one(word):
+            if word == "a" and {how == "a parameter's marker"}:
+                return
             with socket.socket() as mine, pytest.raises(RuntimeError, match="Network is disabled"):
                 mine.connect(("127.0.0.1", {suite.provider.port}))
         """
