@@ -124,7 +124,7 @@ def read_yaml_file(path: str | os.PathLike[str], resolve: Callable[[str], Any]) 
     """As `read_yaml`, of a file; ``None`` too where the file cannot be read: who opens it next is told why."""
 
 def write_yaml(tree: dict[str, Any]) -> list[bytes | memoryview] | None:
-    """A cassette file in pieces, its bodies as text where they are UTF-8; ``None`` for a tree that holds more than cassettes do.
+    """The text of a cassette file in pieces, its bodies as text where they are UTF-8; ``None`` for more than cassettes hold.
 
     What stands in the file as it does in a body is that body, or a view of it: nothing long is copied.
     """

@@ -74,6 +74,8 @@ class Persister:
         """Why no call may be made any more: the store is out of reach, and ``llm_vcr_on_outage`` is ``fail``."""
         self._on_lost = on_lost
         self._loaded: dict[str, CassetteRecord] = {}
+        self._ids: dict[tuple[Path, str | os.PathLike[str]], str] = {}
+        """Each is asked for several times a test, and finding one is dear."""
         self._leases = Leases.of(self.store)
 
     def __deepcopy__(self, memo: object) -> Persister:
@@ -82,10 +84,18 @@ class Persister:
 
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
-        name = os.path.abspath(os.path.join(self.root, path))
+        known = self._ids.get((self.root, path))
+        if known is None:
+            name = os.path.join(self.root, path)
+            known = self._id_of(os.path.abspath(name))
+            if self.root.is_absolute():  # or else it changes with the working directory
+                self._ids[self.root, path] = known
+        return known
+
+    def _id_of(self, name: str) -> str:
         below = os.path.join(os.path.abspath(self.root), "")
         if name.startswith(below) and self.settings.format != "json":
-            # Nearly every one, several times a test, and a `Path` is dear.
+            # Nearly every one, and a `Path` is dear.
             return name[len(below) :].replace(os.sep, "/")
         absolute = Path(name)
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
@@ -251,9 +261,10 @@ def _episode(request: Any, response: Any, *, plain_rules: bool) -> Episode:
     # One look at what vcrpy's headers keep, instead of one for each name.
     store = getattr(request.headers, "_store", None)
     headers = {name: [value] for name, value in (store.values() if isinstance(store, dict) else request.headers.items())}
-    known_prints: Any = getattr(request, "_llm_vcr_prints", (None, None, None, {}))
-    _, of, kind, prints = known_prints
-    computed = prints.get(False) if plain_rules and of is body and kind == header(headers, "content-type") else None
+    prints = getattr(request, "_llm_vcr_prints", None)  # as `matchers` has them
+    computed = None
+    if plain_rules and prints is not None and prints[1] is body and prints[2] == header(headers, "content-type"):
+        computed = prints[3].get(False)
     return Episode(
         {"method": request.method, "uri": request.uri, "headers": headers, "body": body},
         response,

@@ -271,13 +271,22 @@ mod _core {
         blobs: Vec<Option<Bound<'py, PyBytes>>>,
     ) -> PyResult<Vec<Unpacked<'py>>> {
         let stored: Vec<Option<&[u8]>> = blobs.iter().map(|one| one.as_ref().map(PyBytesMethods::as_bytes)).collect();
-        let decoded = py.detach(|| compact::decode(pack, &stored)).map_err(value_error)?;
-        let digests = compact::blobs(pack).map_err(value_error)?;
-        let bytes = |body: Option<Vec<u8>>| body.map(|body| PyBytes::new(py, &body));
-        let unpacked = |one: Result<compact::Decoded, usize>| match one {
-            Ok(one) => Unpacked::Whole((PyBytes::new(py, &one.head), bytes(one.request), bytes(one.response))),
-            Err(number) => Unpacked::Lacking(sink::hex(&digests[number])),
+        let opened = py.detach(|| compact::open(pack, &stored)).map_err(value_error)?;
+        let bytes = |body: &compact::Body<'_>| match body.whole() {
+            Some(bytes) => Ok(PyBytes::new(py, bytes)),
+            None => PyBytes::new_with(py, body.len(), |out| {
+                body.write_to(out);
+                Ok(())
+            }),
         };
-        Ok(decoded.into_iter().map(unpacked).collect())
+        let unpacked = |one: Result<compact::Decoded<'_>, &[u8; 32]>| match one {
+            Ok(one) => Ok(Unpacked::Whole((
+                PyBytes::new(py, one.head),
+                one.request.as_ref().map(bytes).transpose()?,
+                one.response.as_ref().map(bytes).transpose()?,
+            ))),
+            Err(digest) => Ok(Unpacked::Lacking(sink::hex(digest))),
+        };
+        opened.episodes().map_err(value_error)?.into_iter().map(unpacked).collect()
     }
 }

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from llm_vcr import NotSavedWarning
 from llm_vcr.playback.cassette import Cassette
 from llm_vcr.vcr_request import Request
+from vcr.cassette import Cassette as VcrCassette
 from vcr.errors import UnhandledHTTPRequestError
 
 URL = "https://api.openai.com/v1/chat/completions"
@@ -144,6 +145,18 @@ def test_the_mode_all_records_anew_what_is_called_again(tmp_path: Path) -> None:
         assert make_call(cassette, '{"a": 1}', "new") == "new"
         assert (cassette.counts.live, cassette.counts.played) == (1, 0)
     assert stored(path) == [('{"b": 1}', "1"), ('{"a": 1}', "new")]
+
+
+@given(CALLS, CALLS, st.booleans())
+def test_what_is_recorded_anew_takes_the_place_of_what_vcrpy_says(
+    tmp_path_factory: pytest.TempPathFactory, before: list[tuple[str, str]], now: list[tuple[str, str]], drop: bool
+) -> None:
+    path = tmp_path_factory.mktemp("anew") / "a.yaml"
+    record(path, *(prompt(*call) for call in before))
+    with llm_vcr.VCR(record_mode="all").use_cassette(path, drop_unused_requests=drop) as cassette:
+        for number, call in enumerate(now):
+            make_call(cassette, prompt(*call), f"new {number}")
+        assert cassette._rerecorded_interactions() == VcrCassette._rerecorded_interactions(cassette)
 
 
 # --- what is kept

@@ -327,6 +327,33 @@ def test_the_persister_never_raises_on_saving(tmp_path: Path, caplog: pytest.Log
     assert "No space left" in caplog.text
 
 
+def test_only_what_takes_the_place_of_something_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    store = FileStore(tmp_path)
+    save(store, "a.yaml", "one")
+    assert synced == [], "there was nothing to be lost"
+    save(store, "a.yaml", "two", base=store.load("a.yaml"))
+    assert synced == [(tmp_path / "a.yaml").stat().st_size], "all of it, before it took the other's place"
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5000, 10**9])
+def test_a_file_is_whole_however_much_of_it_the_system_takes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    def writev(handle: int, pieces: list[bytes | memoryview]) -> int:
+        return os.write(handle, b"".join(pieces)[:taken])
+
+    monkeypatch.setattr(os, "writev", writev)
+    many = record(*(f"{number} " * 3000 for number in range(600)))
+    store = FileStore(tmp_path)
+    store.merge("a.yaml", many, ttl=math.inf, keep=math.inf)
+    assert (tmp_path / "a.yaml").read_bytes().startswith(codec.write(many)[:-40])
+    assert len(codec.pieces(many)) > 1000
+    assert bodies(store) == [one.request["body"].decode() for one in many.episodes]
+    monkeypatch.delattr(os, "writev")
+    store.merge("b.yaml", many, ttl=math.inf, keep=math.inf)
+    assert bodies(store, "b.yaml") == bodies(store)
+
+
 def test_what_a_killed_writer_left_goes_after_a_while(tmp_path: Path) -> None:
     old, new, other = tmp_path / ".llm-vcr-1-ab.tmp", tmp_path / ".llm-vcr-2-cd.tmp", tmp_path / ".somebody-elses.tmp"
     for path in (old, new, other):

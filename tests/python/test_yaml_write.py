@@ -59,6 +59,21 @@ def test_other_values_survive_too(values):
         assert tree(b"".join(written)) == {"metadata": values}
 
 
+@DEPTH
+@given(
+    st.lists(st.sampled_from(["x" * 2048, "it's " * 500, "y" * 5000 + ": ", "short", "", " ", "é" * 3000]), max_size=6),
+    st.sampled_from(["\n", "'", ""]),
+)
+def test_long_passages_are_not_copied_and_stand_where_they_belong(parts, between):
+    body = between.join(parts).encode()
+    record = CassetteRecord((Episode({"method": "POST", "uri": "https://h", "headers": {}, "body": body}, {"body": {"string": body}}),))
+    pieces = codec.pieces(record)
+    assert b"".join(pieces) == codec.write(record)
+    assert tree(codec.write(record)) == tree(codec.encode(record))
+    views = [one.obj if isinstance(one, memoryview) else one for one in pieces[1::2]]
+    assert all(one is body for one in views)
+
+
 def test_the_layout_is_the_one_of_the_python_encoder():
     body = b'{\n  "a": [1, "it\'s"],\n\n  "b": "x"\n}'
     answer = {

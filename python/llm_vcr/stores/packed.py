@@ -14,9 +14,9 @@ from __future__ import annotations
 import json
 import math
 import random
+import time
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -141,6 +141,7 @@ class PackedStore(ABC):
         packs = {place[:6] for _, place in places.values()}
         read, damaged = self._unpack({one: raw.fields.get(pack_name(one)) for one in packs})
         episodes = []
+        ahead = time.time() - raw.now
         for key, (stamps, place) in sorted(places.items(), key=lambda one: one[1][0].order):
             pack, number = place[:6], int.from_bytes(place[6:], "big")
             try:
@@ -152,16 +153,15 @@ class PackedStore(ABC):
             except ValueError as error:
                 unreadable[key] = str(error)
             else:
-                fresh_until = math.inf if stamps.fresh_until >= NEVER else stamps.fresh_until - raw.now + _now()
+                fresh_until = math.inf if stamps.fresh_until >= NEVER else stamps.fresh_until + ahead
                 episodes.append(Episode(request, response, key=key, fresh_until=fresh_until))
-        living = Counter(place[:6] for _, place in places.values())
-        sparse = {one for one in read if len(read) > MANY or 2 * living[one] < len(read[one])}
+        sparse = set(read) if len(read) > MANY else {one for one in read if 2 * _living(one, places) < len(read[one])}
         return CassetteRecord(
             tuple(episodes),
             recorded_at=_saved(raw.fields.get(META)),
             metadata=_metadata(raw.fields.get(META)),
             unreadable=unreadable,
-            scattered={key: place for key, (_, place) in places.items() if place[:6] in sparse and key not in unreadable},
+            scattered={key: place for key, (_, place) in places.items() if place[:6] in sparse and key not in unreadable} if sparse else {},
         )
 
     def _unpack(self, packs: Mapping[bytes, bytes | None]) -> tuple[dict[bytes, list[Packed]], dict[bytes, str]]:
@@ -213,8 +213,8 @@ class PackedStore(ABC):
         )
 
 
-def _now() -> float:
-    return datetime.now(UTC).timestamp()
+def _living(pack: bytes, places: Mapping[str, tuple[Stamps, bytes]]) -> int:
+    return sum(place.startswith(pack) for _, place in places.values())
 
 
 def pack_name(place: bytes) -> str:
@@ -257,6 +257,8 @@ def _saved(meta: bytes | None) -> datetime | None:
 
 
 def _metadata(meta: bytes | None) -> dict[str, Any]:
+    if b'"metadata"' not in (meta or b""):
+        return {}
     try:
         return dict(json.loads(json.loads(meta or b"{}").get("metadata") or "{}"))
     except (ValueError, TypeError, AttributeError):

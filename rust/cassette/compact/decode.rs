@@ -1,46 +1,136 @@
 //! From the compact form back to episodes. Any bytes may come in: what is damaged is told, and never a panic.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
-use base64_simd::{STANDARD, URL_SAFE};
+use base64_simd::{AsOut, Base64, STANDARD, URL_SAFE};
 
 use super::squeeze::unsqueeze;
-use super::{BASE64, BASE64_URL, BLOB, DIGEST, MAX_LEN, NESTED, PLAIN, VERSION};
+use super::{BASE64, BASE64_URL, BLOB, DIGEST, MAX_LEN, NESTED, PLAIN, TAG, VERSION};
 use crate::error::{Error, ErrorKind};
-use crate::sink::sha256;
+
+/// A pack whose episodes can be put together, each where it is to be.
+pub struct Opened<'a> {
+    unpacked: Vec<u8>,
+    payloads: Vec<Option<Vec<u8>>>,
+    digests: &'a [[u8; DIGEST]],
+    damaged: Error,
+}
 
 /// An episode that [`super::encode`] was given.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Decoded {
+#[derive(Debug)]
+pub struct Decoded<'a> {
     /// The caller's own.
-    pub head: Vec<u8>,
+    pub head: &'a [u8],
     /// The request's body.
-    pub request: Option<Vec<u8>>,
+    pub request: Option<Body<'a>>,
     /// The response's body.
-    pub response: Option<Vec<u8>>,
+    pub response: Option<Body<'a>>,
+}
+
+/// A body in pieces.
+#[derive(Debug, Default)]
+pub struct Body<'a> {
+    pieces: Vec<Piece<'a>>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Piece<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// What they stand in, if that is not what they are.
+    base64: Option<&'static Base64>,
+}
+
+/// So much of a buffer is kept from one pack to the next.
+const KEPT: usize = 16 << 20;
+
+thread_local! {
+    /// New memory for each pack of megabytes would come from the kernel page by page, which takes longer than unpacking it.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// The digests of the payloads that a pack points to.
-pub fn blobs(pack: &[u8]) -> Result<Vec<[u8; DIGEST]>, Error> {
-    Ok(split(pack)?.0.to_vec())
+pub fn blobs(pack: &[u8]) -> Result<&[[u8; DIGEST]], Error> {
+    Ok(split(pack)?.0)
 }
 
-/// The episodes of a pack, with its `stored` blobs in the order of [`blobs`].
-///
-/// An episode whose payload is not there, or is another one, is the number of that payload instead; the others are whole.
-pub fn decode(pack: &[u8], stored: &[Option<&[u8]>]) -> Result<Vec<Result<Decoded, usize>>, Error> {
+/// Unpacks a pack, with its `stored` blobs in the order of [`blobs`].
+pub fn open<'a>(pack: &'a [u8], stored: &[Option<&[u8]>]) -> Result<Opened<'a>, Error> {
     let (digests, packed) = split(pack)?;
-    let payloads: Vec<_> =
-        digests.iter().enumerate().map(|(number, digest)| payload((*stored.get(number)?)?, digest)).collect();
     let damaged = Error::new(ErrorKind::BadEpisode, pack.len() - packed.len());
-    let unpacked = unsqueeze(packed).ok_or(damaged)?;
-    let mut reader = Reader { bytes: &unpacked, room: 2 * MAX_LEN };
-    let count = reader.number().ok_or(damaged)?;
-    let mut episodes = Vec::new();
-    for _ in 0..count {
-        episodes.push(reader.episode(&payloads).ok_or(damaged)?);
+    let payloads =
+        digests.iter().enumerate().map(|(number, digest)| payload((*stored.get(number)?)?, digest)).collect();
+    let mut unpacked = BUFFER.take();
+    unsqueeze(packed, &mut unpacked).ok_or(damaged)?;
+    Ok(Opened { unpacked, payloads, digests, damaged })
+}
+
+impl Opened<'_> {
+    /// The episodes. One whose payload is not there, or is another one, is the digest of that payload instead; the others are whole.
+    pub fn episodes(&self) -> Result<Vec<Result<Decoded<'_>, &[u8; DIGEST]>>, Error> {
+        let mut reader = Reader { bytes: &self.unpacked, room: 2 * MAX_LEN };
+        let count = reader.number().ok_or(self.damaged)?;
+        let mut episodes = Vec::new();
+        for _ in 0..count {
+            let episode = reader.episode(&self.payloads).ok_or(self.damaged)?;
+            episodes.push(episode.map_err(|number| &self.digests[number]));
+        }
+        if reader.bytes.is_empty() { Ok(episodes) } else { Err(self.damaged) }
     }
-    if reader.bytes.is_empty() { Ok(episodes) } else { Err(damaged) }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        if self.unpacked.capacity() <= KEPT {
+            BUFFER.set(std::mem::take(&mut self.unpacked));
+        }
+    }
+}
+
+impl Body<'_> {
+    /// How many bytes it has.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All of it, where it is in one piece.
+    #[must_use]
+    pub fn whole(&self) -> Option<&[u8]> {
+        match &self.pieces[..] {
+            [] => Some(&[]),
+            [Piece { bytes, base64: None }] => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Writes it to `out`, which is of its [length](Self::len).
+    pub fn write_to(&self, mut out: &mut [u8]) {
+        for piece in &self.pieces {
+            let (now, later) = out.split_at_mut(piece.len());
+            match piece.base64 {
+                None => now.copy_from_slice(&piece.bytes),
+                Some(alphabet) => _ = alphabet.encode(&piece.bytes, now.as_out()),
+            }
+            out = later;
+        }
+    }
+
+    /// A copy of it.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len];
+        self.write_to(&mut bytes);
+        bytes
+    }
+}
+
+impl Piece<'_> {
+    fn len(&self) -> usize {
+        self.base64.map_or(self.bytes.len(), |alphabet| alphabet.encoded_length(self.bytes.len()))
+    }
 }
 
 /// The digests, and what is compressed behind them.
@@ -59,18 +149,13 @@ fn split(pack: &[u8]) -> Result<(&[[u8; DIGEST]], &[u8]), Error> {
     Ok((digests.as_chunks().0, reader.bytes))
 }
 
-fn payload<'a>(stored: &'a [u8], digest: &[u8; DIGEST]) -> Option<Cow<'a, [u8]>> {
-    let (kind, bytes) = stored.split_first()?;
-    let payload = match kind {
-        0 => Cow::Borrowed(bytes),
-        1 => Cow::Owned(unsqueeze(bytes)?),
-        _ => return None,
-    };
-    (sha256(&payload) == *digest).then_some(payload)
+/// zstd's checksum tells damage, and the tag another payload: to hash it again would take four times as long as unpacking it.
+fn payload(stored: &[u8], digest: &[u8; DIGEST]) -> Option<Vec<u8>> {
+    let (packed, tag) = stored.split_at_checked(stored.len().checked_sub(TAG)?)?;
+    let mut payload = Vec::new();
+    (tag == &digest[..TAG]).then(|| unsqueeze(packed, &mut payload))??;
+    Some(payload)
 }
-
-/// A body, or the number of the payload that it lacks.
-type Body = Result<Option<Vec<u8>>, usize>;
 
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -107,15 +192,16 @@ impl<'a> Reader<'a> {
     }
 
     /// An episode, or the number of the payload that it lacks; `None` for one that is damaged.
-    fn episode(&mut self, payloads: &[Option<Cow<'_, [u8]>>]) -> Option<Result<Decoded, usize>> {
-        let head = self.bytes_with_len()?.to_vec();
+    fn episode(&mut self, payloads: &'a [Option<Vec<u8>>]) -> Option<Result<Decoded<'a>, usize>> {
+        let head = self.bytes_with_len()?;
         let (request, response) = (self.body(payloads)?, self.body(payloads)?);
         Some(request.and_then(|request| Ok(Decoded { head, request, response: response? })))
     }
 
-    fn body(&mut self, payloads: &[Option<Cow<'_, [u8]>>]) -> Option<Body> {
+    /// A body, or the number of the payload that it lacks.
+    fn body(&mut self, payloads: &'a [Option<Vec<u8>>]) -> Option<Result<Option<Body<'a>>, usize>> {
         let Some(count) = self.number()?.checked_sub(1) else { return Some(Ok(None)) };
-        let mut body = Vec::new();
+        let mut body = Body::default();
         let lacking = self.segments(count, payloads, &mut body, true)?;
         Some(lacking.map_or(Ok(Some(body)), Err))
     }
@@ -125,37 +211,37 @@ impl<'a> Reader<'a> {
     fn segments(
         &mut self,
         count: usize,
-        payloads: &[Option<Cow<'_, [u8]>>],
-        body: &mut Vec<u8>,
+        payloads: &'a [Option<Vec<u8>>],
+        body: &mut Body<'a>,
         may_nest: bool,
     ) -> Option<Option<usize>> {
         let mut lacking = None;
-        let mut inner = Vec::new();
         for _ in 0..count {
             let kind = self.byte()?;
             let bytes = if kind & BLOB != 0 {
                 let number = self.number()?;
                 let payload = payloads.get(number)?;
                 lacking = lacking.or(payload.is_none().then_some(number));
-                payload.as_deref().unwrap_or_default()
+                Cow::Borrowed(payload.as_deref().unwrap_or_default())
             } else if kind & NESTED != 0 && may_nest {
-                inner.clear();
                 let within = self.number()?;
+                let mut inner = Body::default();
                 let inside = self.segments(within, payloads, &mut inner, false)?;
                 lacking = lacking.or(inside);
-                &inner
+                Cow::Owned(inner.to_vec())
             } else {
-                self.bytes_with_len()?
+                Cow::Borrowed(self.bytes_with_len()?)
             };
             self.room = self.room.checked_sub(bytes.len())?;
-            // More than that where there are more segments to come: what is encoded into it asks for no more than it needs.
-            body.reserve(bytes.len() / 3 * 4 + 4);
-            match kind & !(BLOB | if may_nest { NESTED } else { 0 }) {
-                PLAIN => body.extend_from_slice(bytes),
-                BASE64 => STANDARD.encode_append(bytes, body),
-                BASE64_URL => URL_SAFE.encode_append(bytes, body),
+            let base64 = match kind & !(BLOB | if may_nest { NESTED } else { 0 }) {
+                PLAIN => None,
+                BASE64 => Some(&STANDARD),
+                BASE64_URL => Some(&URL_SAFE),
                 _ => return None,
-            }
+            };
+            let piece = Piece { bytes, base64 };
+            body.len += piece.len();
+            body.pieces.push(piece);
         }
         Some(lacking)
     }

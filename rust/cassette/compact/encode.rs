@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::segment::{Segment, segments};
-use super::squeeze::{squeeze, squeeze_payload, worth_a_try};
-use super::{BLOB, DIGEST, MAX_LEN, NESTED, PIECE, VERSION};
+use super::squeeze::{squeeze, squeeze_payload, worth_a_try, wrap_payload};
+use super::{BLOB, DIGEST, MAX_LEN, NESTED, PIECE, TAG, VERSION};
 use crate::error::{Error, ErrorKind};
 use crate::sink::sha256;
 
@@ -21,7 +21,7 @@ pub struct Episode<'a> {
 
 /// Episodes in compact form, and the payloads that they point to.
 pub struct Encoded {
-    /// What [`super::decode`] takes.
+    /// What [`super::open`] takes.
     pub pack: Vec<u8>,
     /// In the order in which the pack names them.
     pub blobs: Vec<Blob>,
@@ -31,13 +31,13 @@ pub struct Encoded {
 pub struct Blob {
     /// The SHA-256 of the payload itself.
     pub digest: [u8; 32],
-    /// The payload with a leading byte that says how it is kept.
+    /// The payload, compressed, and the begin of its digest.
     pub stored: Vec<u8>,
 }
 
 /// The compact form of `episodes`.
 ///
-/// The error is [`ErrorKind::TooLarge`], for more than a gigabyte.
+/// The error is [`ErrorKind::TooLarge`], for more than a gigabyte, or than there is memory for.
 pub fn encode(episodes: &[Episode<'_>]) -> Result<Encoded, Error> {
     let total = episodes
         .iter()
@@ -53,7 +53,7 @@ pub fn encode(episodes: &[Episode<'_>]) -> Result<Encoded, Error> {
     for episode in episodes {
         put_bytes(&mut payload, episode.head);
         for body in [episode.request, episode.response] {
-            put_body(&mut payload, body, &mut blobs);
+            put_body(&mut payload, body, &mut blobs).ok_or(too_large)?;
         }
     }
     let mut pack = vec![VERSION];
@@ -65,29 +65,30 @@ pub fn encode(episodes: &[Episode<'_>]) -> Result<Encoded, Error> {
     Ok(Encoded { pack, blobs: blobs.found })
 }
 
-fn put_body(out: &mut Vec<u8>, body: Option<&[u8]>, blobs: &mut Blobs) {
+fn put_body(out: &mut Vec<u8>, body: Option<&[u8]>, blobs: &mut Blobs) -> Option<()> {
     let Some(body) = body else {
         put_number(out, 0);
-        return;
+        return Some(());
     };
-    let (count, mut pieces) = put_segments(&segments(body), blobs);
+    let (count, mut pieces) = put_segments(&segments(body), blobs)?;
     put_number(out, count + 1);
     out.append(&mut pieces);
+    Some(())
 }
 
 /// How many there are, a payload in pieces counting as several, and the segments.
-fn put_segments(segments: &[Segment<'_>], blobs: &mut Blobs) -> (usize, Vec<u8>) {
+fn put_segments(segments: &[Segment<'_>], blobs: &mut Blobs) -> Option<(usize, Vec<u8>)> {
     let mut count = 0;
     let mut pieces = Vec::new();
     for segment in segments {
-        let numbers = if segment.is_payload() { blobs.numbers(segment) } else { Vec::new() };
+        let numbers = if segment.is_payload() { blobs.numbers(segment)? } else { Vec::new() };
         count += numbers.len().max(1);
         for number in &numbers {
             pieces.push(segment.kind | BLOB);
             put_number(&mut pieces, *number);
         }
         if !segment.inner.is_empty() {
-            let (within, mut inner) = put_segments(&segment.inner, blobs);
+            let (within, mut inner) = put_segments(&segment.inner, blobs)?;
             pieces.push(segment.kind | NESTED);
             put_number(&mut pieces, within);
             pieces.append(&mut inner);
@@ -96,7 +97,7 @@ fn put_segments(segments: &[Segment<'_>], blobs: &mut Blobs) -> (usize, Vec<u8>)
             put_bytes(&mut pieces, &segment.bytes);
         }
     }
-    (count, pieces)
+    Some((count, pieces))
 }
 
 /// The payloads met so far.
@@ -107,35 +108,38 @@ struct Blobs {
 }
 
 impl Blobs {
-    /// The numbers of the segment's blobs: one, or several for a long one that cannot be made smaller.
-    fn numbers(&mut self, segment: &Segment<'_>) -> Vec<usize> {
+    /// The numbers of the segment's blobs: one, or several for a long one that cannot be made smaller; `None` where zstd has no memory.
+    fn numbers(&mut self, segment: &Segment<'_>) -> Option<Vec<usize>> {
         let bytes = &segment.bytes[..];
         if bytes.len() > PIECE && !worth_a_try(bytes) {
             return self.pieces(bytes);
         }
         let digest = sha256(bytes);
         if let Some(number) = self.known.get(&digest) {
-            return vec![*number];
+            return Some(vec![*number]);
         }
         match squeeze_payload(bytes) {
-            Some(packed) => vec![self.add(digest, 1, &packed)],
-            None if bytes.len() <= PIECE => vec![self.add(digest, 0, bytes)],
+            Some(packed) => Some(vec![self.add(digest, packed)]),
             None => self.pieces(bytes),
         }
     }
 
-    fn pieces(&mut self, bytes: &[u8]) -> Vec<usize> {
-        bytes.chunks(PIECE).map(|piece| self.add(sha256(piece), 0, piece)).collect()
+    fn pieces(&mut self, bytes: &[u8]) -> Option<Vec<usize>> {
+        bytes
+            .chunks(PIECE)
+            .map(|piece| {
+                let digest = sha256(piece);
+                let known = self.known.get(&digest).copied();
+                known.or_else(|| wrap_payload(piece).map(|packed| self.add(digest, packed)))
+            })
+            .collect()
     }
 
-    fn add(&mut self, digest: [u8; DIGEST], kind: u8, bytes: &[u8]) -> usize {
-        *self.known.entry(digest).or_insert_with(|| {
-            let mut stored = Vec::with_capacity(bytes.len() + 1);
-            stored.push(kind);
-            stored.extend_from_slice(bytes);
-            self.found.push(Blob { digest, stored });
-            self.found.len() - 1
-        })
+    fn add(&mut self, digest: [u8; DIGEST], mut packed: Vec<u8>) -> usize {
+        packed.extend_from_slice(&digest[..TAG]);
+        self.found.push(Blob { digest, stored: packed });
+        self.known.insert(digest, self.found.len() - 1);
+        self.found.len() - 1
     }
 }
 

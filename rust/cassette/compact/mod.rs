@@ -6,7 +6,7 @@
 //! episode  = head, request body, response body
 //! body     = 0 | number of segments + 1, segments
 //! segment  = kind, length, bytes | kind, the blob's number | kind, number of segments, segments
-//! blob     = 0, bytes | 1, zstd(bytes)
+//! blob     = zstd(bytes), the first 8 bytes of their SHA-256
 //! ```
 //!
 //! Numbers are LEB128. The head is text that only the caller understands. The episodes of a cassette have most of their headers and half of
@@ -19,11 +19,11 @@ mod encode;
 mod segment;
 mod squeeze;
 
-pub use decode::{Decoded, blobs, decode};
+pub use decode::{Body, Decoded, Opened, blobs, open};
 pub use encode::{Blob, Encoded, Episode, encode};
 
-/// The version of the form that is written, and the only one that is read: version 1 was never released.
-pub const VERSION: u8 = 2;
+/// The version of the form that is written, and the only one that is read: the earlier ones were never released.
+pub const VERSION: u8 = 3;
 
 /// Payloads from this many bytes on are stored on their own. A blob of its own costs a store some 200 bytes.
 pub const MIN_BLOB: usize = 8192;
@@ -33,12 +33,15 @@ pub const MIN_TEXT_BLOB: usize = 32 * 1024;
 
 /// Noise beyond this many bytes is kept in pieces. What a server allocates for one large value is rounded up by a tenth on average, and
 /// jemalloc gives a megabyte for a megabyte: this, and the few bytes around it. Divisible by three, as base64 is.
-pub const PIECE: usize = (1 << 20) - 16;
+pub const PIECE: usize = (1 << 20) - 64;
 
 /// No pack is larger than this; a number beyond it is a damaged one.
 const MAX_LEN: usize = 1 << 30;
 
 const DIGEST: usize = 32;
+
+/// So many bytes of its digest stand behind a blob.
+const TAG: usize = 8;
 
 // The kinds of segments.
 const PLAIN: u8 = 0;

@@ -17,8 +17,11 @@ const FAST: i32 = 3;
 
 const LARGE: usize = 256 * 1024;
 
-/// As fast as it goes: tells whether anything is to be gained at all.
-const QUICK: i32 = 1;
+/// As fast as it goes with everything zstd can do: tells whether anything is to be gained at all.
+const TRIAL: i32 = 1;
+
+/// As fast as it goes, for what cannot be made smaller.
+const WRAP: i32 = -1;
 
 /// What is longer is judged by [`SAMPLES`] pieces of it, of this length together.
 const SAMPLE: usize = 128 * 1024;
@@ -36,6 +39,7 @@ thread_local! {
     static COMPRESSOR: Slot<Compressor<'static>> = const { RefCell::new(None) };
     static FAST_COMPRESSOR: Slot<Compressor<'static>> = const { RefCell::new(None) };
     static TEXT_COMPRESSOR: Slot<Compressor<'static>> = const { RefCell::new(None) };
+    static WRAPPER: Slot<Compressor<'static>> = const { RefCell::new(None) };
     static DECOMPRESSOR: Slot<Decompressor<'static>> = const { RefCell::new(None) };
 }
 
@@ -48,7 +52,7 @@ pub(super) fn squeeze(bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// A payload compressed where it pays, and `None` for what is compressed already: reading that back is then a copy.
+/// A payload compressed where that pays, and `None` where it does not.
 pub(super) fn squeeze_payload(bytes: &[u8]) -> Option<Vec<u8>> {
     if !worth_a_try(bytes) {
         return None;
@@ -56,6 +60,11 @@ pub(super) fn squeeze_payload(bytes: &[u8]) -> Option<Vec<u8>> {
     TEXT_COMPRESSOR
         .with_borrow_mut(|slot| compressed(slot, bytes, || Compressor::new(LEVEL)))
         .filter(|packed| pays(packed.len(), bytes.len()))
+}
+
+/// What is compressed already, as it is, with a checksum: it takes a third of the time of hashing it.
+pub(super) fn wrap_payload(bytes: &[u8]) -> Option<Vec<u8>> {
+    WRAPPER.with_borrow_mut(|slot| compressed(slot, bytes, || Compressor::new(WRAP)))
 }
 
 fn compressed(
@@ -77,7 +86,7 @@ const fn pays(packed: usize, len: usize) -> bool {
 
 /// Whether a payload is not compressed already, as far as a quick look tells.
 pub(super) fn worth_a_try(bytes: &[u8]) -> bool {
-    let quick = |some: &[u8]| zstd::bulk::compress(some, QUICK).is_ok_and(|packed| pays(packed.len(), some.len()));
+    let quick = |some: &[u8]| zstd::bulk::compress(some, TRIAL).is_ok_and(|packed| pays(packed.len(), some.len()));
     if bytes.len() <= SAMPLE {
         return quick(bytes);
     }
@@ -89,13 +98,15 @@ pub(super) fn worth_a_try(bytes: &[u8]) -> bool {
     quick(&some)
 }
 
-/// What [`squeeze`] was given; `None` for anything that it did not make.
-pub(super) fn unsqueeze(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Puts what one of these compressed into `out`; `None` for anything else.
+pub(super) fn unsqueeze(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let len = Decompressor::upper_bound(bytes).filter(|len| *len <= MAX_LEN)?;
+    out.clear();
+    out.reserve(len);
     DECOMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = Some(Decompressor::with_prepared_dictionary(&FROM).ok()?);
         }
-        slot.as_mut()?.decompress(bytes, len).ok()
+        slot.as_mut()?.decompress_to_buffer(bytes, out).ok().map(|_| ())
     })
 }
