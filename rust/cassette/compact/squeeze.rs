@@ -73,9 +73,9 @@ fn compressed(
     make: impl FnOnce() -> std::io::Result<Compressor<'static>>,
 ) -> Option<Vec<u8>> {
     if slot.is_none() {
-        let mut made = make().ok()?;
-        made.include_checksum(true).ok()?;
-        *slot = Some(made);
+        let mut fresh = make().ok()?;
+        fresh.include_checksum(true).ok()?;
+        *slot = Some(fresh);
     }
     slot.as_mut()?.compress(bytes).ok()
 }
