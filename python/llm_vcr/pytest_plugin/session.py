@@ -276,6 +276,7 @@ class Session:
             return
         for nodeid, verdict in broken_off:
             self._totals.lose(nodeid, Verdict.parse(verdict))
+        self._hear_out()
         for worker in unread(self._tickets, self._down):
             self._take_lost(worker, "was stopped")
         self._summary.exchanges.update(self._calls.exchanges)
@@ -283,6 +284,17 @@ class Session:
         holes = [Failure(f"llm_vcr_canary: {one}") for one in self._guard.holes]
         self._totals.decide(session, [*unmatched, *self._guard.hints], holes, any_marked=self._marking.any_marked)
         self._totals.tell(session)
+
+    def _hear_out(self) -> None:
+        """Take what workers have sent, and xdist has handed on to nobody because the run was interrupted."""
+        waiting = getattr(self._config.pluginmanager.get_plugin("dsession"), "queue", None)
+        while waiting is not None and not waiting.empty():
+            name, told = waiting.get_nowait()
+            if name == "testreport":
+                self._shared.pytest_runtest_logreport(told["rep"])
+                self._totals.pytest_runtest_logreport(told["rep"])
+            elif name == "workerfinished":
+                self._config.hook.pytest_testnodedown(node=told["node"], error=None)
 
     def _broken_off(self) -> list[tuple[str, str]]:
         """The test that was running when the run was broken off, with its verdict: no report of it carries that."""

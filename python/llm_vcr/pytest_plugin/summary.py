@@ -121,6 +121,9 @@ class Summary:
 
     def data(self, root: Path, exit_status: int, failures: Iterable[str]) -> dict[str, Any]:
         """All of it: what ``summary.json`` has beside the tests' own verdicts."""
+        for nodeid, verdict in self.verdicts.items():
+            if nodeid not in self.bills:  # Ctrl-C came while it was priced
+                self.add(nodeid, verdict)
         verdicts = self.verdicts.values()
         bill = self.bill()
         return {

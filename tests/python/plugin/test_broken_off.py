@@ -90,6 +90,36 @@ def test_a_test_that_ends_the_run_stores_nothing_and_all_its_calls_are_told(suit
     assert "test_two" in next(one for one in summary["failures"] if "--llm-vcr-fail-on MISS" in one)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 60], ids=["goes on", "is ended"])
+def test_ctrl_c_with_workers_tells_what_they_had_live(suite: Suite, seconds: float) -> None:
+    suite.write(
+        source=f"""
+        import signal
+        import time
+
+        ask("at import")
+
+        def test_one():
+            ask("one")
+
+        def test_two():
+            ask("two")
+            # The controller's alone: a terminal would send it to the worker, too.
+            os.kill(os.getppid(), signal.SIGINT)
+            time.sleep({seconds})
+    """
+    )
+    run = suite.run("-n", "1")
+    assert (run.code, run.live) == (pytest.ExitCode.INTERRUPTED, 3)
+    told = suite.summary()
+    assert (told["calls"]["live"], len(told["outside_of_tests"]), told["complete"]) == (3, 1, False)
+    assert told["tests"]["test_it.py::test_one"]["verdict"] == "MISS:RECORDED"
+    two = told["tests"]["test_it.py::test_two"]
+    stored = any("test_two" in one for one in suite.cassettes())
+    assert (two["live"], two["verdict"]) == (1, "MISS:RECORDED" if stored else "MISS:NOT_PERSISTED")
+    assert stored == (seconds < 1)
+
+
 def test_calls_outside_of_tests_count_once_where_a_worker_is_interrupted(suite: Suite) -> None:
     suite.write(source='ask("at import")\n\ndef test_one():\n    raise KeyboardInterrupt\n')
     run = suite.run("-n", "1")
