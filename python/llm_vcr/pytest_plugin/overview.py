@@ -26,6 +26,9 @@ _LINES = 5
 _TESTS = 5
 """So many tests with live or refused calls."""
 
+_NOTES = 2
+"""So many of the tests' own notes stand before what is wrong with the store and the settings."""
+
 _LEAKS = 8
 """From so many leaks on, those from the same place share a line."""
 
@@ -222,9 +225,9 @@ def _asides(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _warnings(data: Mapping[str, Any]) -> _Section:
-    notes = sorted(data["warnings"].items(), key=lambda one: -one[1])
-    texts = [*data["hints"], *(data["store"] or {}).get("health", ())]
-    texts += [note + (f" ({count} tests)" if count > 1 else "") for note, count in notes]
+    notes = [note + (f" ({count} tests)" if count > 1 else "") for note, count in sorted(data["warnings"].items(), key=lambda one: -one[1])]
+    # Of notes there may be as many as tests: the others must not go under.
+    texts = [*notes[:_NOTES], *(data["store"] or {}).get("health", ()), *data["hints"], *notes[_NOTES:]]
     return _Section([(f"warning: {text}", {"yellow": True}) for text in texts], 6, lambda number: f"… and {many(number, 'more warning')}")
 
 
