@@ -104,8 +104,23 @@ class Library:
         try:
             return self.read(cassette_id)
         except CassetteFileError as error:
-            self.refuse(error)
+            self.refuse(self._with_advice(error, cassette_id))
             return None
+
+    def _with_advice(self, error: CassetteFileError, cassette_id: str) -> CassetteFileError:
+        """The error, and which command can read the file, if one can."""
+        from llm_vcr import foreign
+
+        data = self.raw(cassette_id)
+        if data is None:
+            return error
+        try:
+            tool, _ = foreign.read(data, error.path)
+        except CassetteFileError:
+            return error
+        if tool == "vcrpy":
+            return CassetteFileError(error.path, error.line, f"{error.problem}; `llm-vcr normalize` can read it, and repairs it")
+        return CassetteFileError(error.path, None, f"{tool} wrote this: `llm-vcr import {shown(error.path)}` makes a cassette of it")
 
     def read(self, cassette_id: str) -> CassetteRecord | None:
         """The cassette, or ``None`` where it is gone. Of a shared store, single episodes that cannot be read are told at once.

@@ -18,6 +18,7 @@ from llm_vcr.stores.file import FileStore
 from llm_vcr.stores.redis import RedisStore
 
 from tests.python.cli.place import HELLO, IMAGE, STREAM, Place, episode, everywhere
+from tests.python.cli.test_changing import OLD_FORM
 from tests.redis_server import RedisServer
 
 OTHERS = Path(__file__).parent / "written_by_others"
@@ -207,6 +208,19 @@ def test_what_a_shared_store_cannot_read_is_named_and_the_others_are_done(
         assert shown.stdout.count("/v1/chat/completions") == 3
         assert place.run("clear", HELLO, "--episode", "2").exit_code == 2
         assert len(place.load(HELLO).unreadable) == 1
+
+
+def test_a_file_that_another_command_can_read_says_so(place: Place) -> None:
+    folder = place.root / "cassettes"
+    folder.mkdir()
+    (folder / "theirs.json").write_bytes((OTHERS / "llm-mock-2-openai.json").read_bytes())
+    (folder / "old.yaml").write_text(OLD_FORM)
+    told = {one["path"]: one["problem"] for one in place.json("list", status=2)["unreadable"]}
+    assert told["cassettes/theirs.json"] == "llm-mock wrote this: `llm-vcr import cassettes/theirs.json` makes a cassette of it"
+    assert told["cassettes/old.yaml"].endswith("; `llm-vcr normalize` can read it, and repairs it")
+    assert place.run("import", "cassettes/theirs.json").exit_code == 0
+    assert place.run("normalize", "cassettes/old", "--write").exit_code == 0
+    assert {row["cassette"] for row in place.json("list", status=2)["cassettes"]} >= {"cassettes/theirs.yaml", "cassettes/old.yaml"}
 
 
 # --- rights

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
@@ -69,18 +70,28 @@ def test_columns_stand_below_each_other_however_wide_the_signs_are(listing: List
 def terminal() -> Iterator[Callable[[], str]]:
     """Standard error is a terminal; what is given tells what was written there. (pytest puts back what a fixture would put there.)"""
     leader, follower = os.openpty()
-    os.set_blocking(leader, False)
+    seen = bytearray()
+
+    def read() -> None:
+        # A terminal holds 4 kB: who writes more waits for its reader. On Linux its end is an error.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(leader, 65536):
+                seen.extend(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
     with os.fdopen(follower, "w", encoding="utf-8") as stream, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", stream)
         patch.setenv("TERM", "xterm")
 
         def written() -> str:
-            stream.flush()
-            with contextlib.suppress(BlockingIOError):
-                return os.read(leader, 1_000_000).decode("utf-8")
-            return ""
+            if not stream.closed:
+                stream.close()
+            reader.join(60)
+            return seen.decode("utf-8")
 
         yield written
+        written()
     os.close(leader)
 
 
