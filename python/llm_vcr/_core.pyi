@@ -123,10 +123,14 @@ def read_yaml(data: bytes, resolve: Callable[[str], Any]) -> Any:
 def read_yaml_file(path: str | os.PathLike[str], resolve: Callable[[str], Any]) -> Any:
     """As `read_yaml`, of a file; ``None`` too where the file cannot be read: who opens it next is told why."""
 
-def write_yaml(tree: dict[str, Any]) -> list[bytes | memoryview] | None:
-    """The text of a cassette file in pieces, its bodies as text where they are UTF-8; ``None`` for more than cassettes hold.
+def write_yaml(tree: dict[str, Any]) -> bytes | None:
+    """The text of a cassette file, its bodies as text where they are UTF-8; ``None`` for a tree that holds more than cassettes do."""
 
-    What stands in the file as it does in a body is that body, or a view of it: nothing long is copied.
+def write_yaml_file(tree: dict[str, Any], path: str | os.PathLike[str], *, sync: bool) -> bool:
+    """Write that text into a new file, on the disk with ``sync``; ``False``, and whatever in the file, where `write_yaml` is ``None``.
+
+    Raises:
+        OSError: where the file is there already, or cannot be written.
     """
 
 def sha256_hex(body: bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -85,23 +86,39 @@ def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
 
 
 def write(record: CassetteRecord, serializer: Serializer | None = None) -> bytes:
-    """What stands in the file of ``record``."""
-    return b"".join(pieces(record, serializer))
+    """What stands in the file of ``record``: written by the core, or by `encode` where it holds what only PyYAML can write."""
+    written = _core.write_yaml(_whole(record)) if _is_yaml(serializer) else None
+    return encode(record, serializer).encode("utf-8", "surrogatepass") if written is None else written
 
 
-def pieces(record: CassetteRecord, serializer: Serializer | None = None) -> list[bytes | memoryview]:
-    """What stands in the file of ``record``, to be put together: written by the core, or by `encode` if only PyYAML can write it."""
+def write_file(record: CassetteRecord, path: str, serializer: Serializer | None = None, *, sync: bool) -> None:
+    """Write that into a new file, without having all of it at once; with ``sync`` it is on the disk afterwards.
+
+    Raises:
+        OSError: where the file is there already, or cannot be written.
+    """
+    if _is_yaml(serializer) and _core.write_yaml_file(_whole(record), path, sync=sync):
+        return
+    with open(path, "wb") as file:
+        file.write(encode(record, serializer).encode("utf-8", "surrogatepass"))
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+
+
+def _is_yaml(serializer: Serializer | None) -> bool:
     from vcr.serializers import yamlserializer
 
-    if serializer is None or serializer is yamlserializer:
-        data = _tree(record)
-        data["interactions"] = [
-            {"request": _in_order(one.request, _REQUEST), "response": _in_order(one.response, _RESPONSE)} for one in record.episodes
-        ]
-        written = _core.write_yaml(data)
-        if written is not None:
-            return written
-    return [encode(record, serializer).encode("utf-8", "surrogatepass")]
+    return serializer is None or serializer is yamlserializer
+
+
+def _whole(record: CassetteRecord) -> dict[str, Any]:
+    """A cassette as the core writes it."""
+    tree = _tree(record)
+    tree["interactions"] = [
+        {"request": _in_order(one.request, _REQUEST), "response": _in_order(one.response, _RESPONSE)} for one in record.episodes
+    ]
+    return tree
 
 
 def _tree(record: CassetteRecord) -> dict[str, Any]:
@@ -117,7 +134,7 @@ def _tree(record: CassetteRecord) -> dict[str, Any]:
 
 
 def _in_order(part: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
-    if type(part) is dict and [*part][: len(first)] == [*first]:
+    if type(part) is dict and all(map(str.__eq__, part, first)) and len(part) >= len(first):
         return part
     return {key: part[key] for key in [*(key for key in first if key in part), *(key for key in part if key not in first)]}
 

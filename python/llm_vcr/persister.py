@@ -200,7 +200,12 @@ class Persister:
         pairs = zip(cassette_dict["requests"], cassette_dict["responses"], strict=True)
         cassette_id = self.cassette_id(path)
         ours = [(request, response) for request, response in pairs if not getattr(request, "borrowed", False)]
-        episodes = tuple(self._safe(cassette_id, number, *one) for number, one in enumerate(ours, 1))
+        # Under these, fingerprints are what they are in any run.
+        plain_rules = not (self.settings.ignore or self.settings.mask)
+        episodes = tuple(
+            self._safe(cassette_id, number, request, _episode(request, response, plain_rules=plain_rules))
+            for number, (request, response) in enumerate(ours, 1)
+        )
         base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id)
         record = CassetteRecord(
             episodes,
@@ -222,10 +227,9 @@ class Persister:
             self.overflow = True
             self._tell(told, NotSavedWarning, self.failures)
 
-    def _safe(self, cassette_id: str, number: int, request: Any, response: Any) -> Episode:
-        """An interaction as it is stored, and a warning of each secret that the filters have not caught."""
-        episode = _episode(request, response, plain_rules=not (self.settings.ignore or self.settings.mask))
-        body = (response.get("body") or {}).get("string")
+    def _safe(self, cassette_id: str, number: int, request: Any, episode: Episode) -> Episode:
+        """The episode as it is stored, and a warning of each secret that the filters have not caught."""
+        body = (episode.response.get("body") or {}).get("string")
         # What was stored before is not changed by the way; `llm-vcr scan` and `normalize` are for that.
         if getattr(request, "stored", False) or (isinstance(body, bytes) and getattr(request, "clean_answer", None) is body):
             return episode
@@ -255,7 +259,7 @@ def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
 
 
 def _episode(request: Any, response: Any, *, plain_rules: bool) -> Episode:
-    """An interaction as an episode. Under ``plain_rules`` fingerprints are what they are in any run."""
+    """An interaction as an episode, with the fingerprint that is known of it under ``plain_rules``."""
     known = isinstance(request, Request) and request.unsupported is None
     body = request._body if known else read_body(request.body).data if request.body is not None else None
     # One look at what vcrpy's headers keep, instead of one for each name.

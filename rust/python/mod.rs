@@ -14,7 +14,7 @@ mod _core {
     use std::path::PathBuf;
 
     use pyo3::prelude::*;
-    use pyo3::types::{PyBytes, PyDict, PyList};
+    use pyo3::types::{PyBytes, PyDict};
 
     use super::convert::{ContentType, changed, detached, joined, value_error};
     use crate::cassette::{compact, yaml};
@@ -225,8 +225,14 @@ mod _core {
     }
 
     #[pyfunction]
-    fn write_yaml<'py>(tree: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyList>>> {
-        super::yaml::dump(tree)
+    fn write_yaml<'py>(tree: &Bound<'py, PyDict>) -> Option<Bound<'py, PyBytes>> {
+        super::yaml::dump(tree).map(|text| PyBytes::new(tree.py(), text.as_bytes()))
+    }
+
+    #[pyfunction]
+    #[pyo3(signature = (tree, path, *, sync))]
+    fn write_yaml_file(tree: &Bound<'_, PyDict>, path: PathBuf, sync: bool) -> PyResult<bool> {
+        super::yaml::dump_to(tree, &path, sync)
     }
 
     #[pyfunction]

@@ -4,15 +4,14 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read as _;
-use std::ops::Range;
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::vec::IntoIter;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
-use super::convert::part;
 use crate::cassette::yaml::{Event, read, write};
 
 /// So much of a buffer is kept from one file to the next.
@@ -158,74 +157,105 @@ impl<'py> Builder<'py, '_, '_> {
     }
 }
 
-/// The document that `tree` is, in pieces; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and
-/// dicts, lists and tuples of these.
-pub(super) fn dump<'py>(tree: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyList>>> {
-    let py = tree.py();
-    let mut out = Out { py, text: String::new(), pieces: Vec::new() };
-    if mapping(&mut out, tree, Place::Root, 0, true).is_none() {
-        return Ok(None);
+/// The document that `tree` is; `None` where it holds anything else than text, bytes, whole numbers, truth values, `None`, and dicts, lists
+/// and tuples of these.
+pub(super) fn dump(tree: &Bound<'_, PyDict>) -> Option<String> {
+    let mut out = Out { text: String::new(), file: None, failed: None };
+    document(&mut out, tree)?;
+    Some(out.text)
+}
+
+/// Writes that document into a new file, and onto the disk if `sync` says so; `false` for a tree that is left to others.
+pub(super) fn dump_to(tree: &Bound<'_, PyDict>, path: &Path, sync: bool) -> PyResult<bool> {
+    let mut out = Out { text: TEXT.take(), file: Some(File::create_new(path).map_err(os_error)?), failed: None };
+    out.text.clear();
+    let known = document(&mut out, tree).is_some();
+    if known {
+        out.flush();
     }
+    if out.text.capacity() <= 2 * PIECE {
+        TEXT.set(out.text);
+    }
+    match (out.failed, out.file) {
+        (Some(error), _) => return Err(os_error(error)),
+        (None, Some(file)) if known && sync => tree.py().detach(|| file.sync_all()).map_err(os_error)?,
+        _ => {}
+    }
+    Ok(known)
+}
+
+fn document(out: &mut Out, tree: &Bound<'_, PyDict>) -> Option<()> {
+    mapping(out, tree, Place::Root, 0, true)?;
     out.text.push('\n');
-    out.end_piece();
-    let pieces = PyList::empty(py);
-    for Piece { bytes, range } in out.pieces {
-        match range {
-            Some(range) if range.len() < bytes.as_bytes().len() => pieces.append(part(&bytes, range)?)?,
-            _ => pieces.append(bytes)?,
-        }
+    Some(())
+}
+
+/// As Python has it, with the number by which it tells what kind of error it is.
+fn os_error(error: io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(number) => PyOSError::new_err((number, error.to_string())),
+        None => error.into(),
     }
-    Ok(Some(pieces))
 }
 
-/// A document on its way: long passages of bodies that stand in it as they are become pieces of their own. Most of a cassette is that, and
+/// A document on its way. Into a file, long passages of bodies that stand in it as they are go straight: most of a cassette is that, and
 /// copying it would cost more than all the rest.
-struct Out<'py> {
-    py: Python<'py>,
-    /// What comes behind the pieces.
+struct Out {
+    /// What is still to be written; all of it, where there is no file.
     text: String,
-    pieces: Vec<Piece<'py>>,
+    file: Option<File>,
+    failed: Option<io::Error>,
 }
 
-/// Bytes, or so many of them.
-struct Piece<'py> {
-    bytes: Bound<'py, PyBytes>,
-    range: Option<Range<usize>>,
-}
+/// Shorter passages are copied: a call of the system, and what the file system does for it, takes as long.
+const LONG: usize = 1 << 15;
 
-/// Shorter passages are copied: a piece of its own costs the system some hundred nanoseconds.
-const LONG: usize = 2048;
-
-/// Text is handed over when it is so long: memory that was used a moment ago costs nothing, fresh memory as much as filling it.
+/// Text is written when it is so long: memory that was used a moment ago costs nothing, fresh memory as much as filling it.
 const PIECE: usize = 1 << 16;
 
-impl<'py> Out<'py> {
-    fn body(&mut self, body: &Bound<'py, PyBytes>, value: &str, indent: usize) {
-        let (py, pieces) = (self.py, &mut self.pieces);
-        write::text_around(&mut self.text, value, indent, &mut |text, range| {
-            if range.len() < LONG {
-                text.push_str(&value[range]);
-            } else {
-                pieces.push(Piece { bytes: PyBytes::new(py, text.as_bytes()), range: None });
-                text.clear();
-                pieces.push(Piece { bytes: body.clone(), range: Some(range) });
+thread_local! {
+    static TEXT: Cell<String> = const { Cell::new(String::new()) };
+}
+
+impl Out {
+    fn body(&mut self, value: &str, indent: usize) {
+        let Self { text, file, failed } = self;
+        write::text_around(text, value, indent, &mut |text, range| {
+            let long = file.is_some() && range.len() >= LONG;
+            if !long {
+                text.push_str(&value[range.clone()]);
+            }
+            if long || text.len() >= PIECE {
+                write_out(text, file, failed);
+            }
+            if long {
+                write_to(&value.as_bytes()[range], file, failed);
             }
         });
-        if self.text.len() > PIECE {
-            self.end_piece();
-        }
     }
 
-    fn end_piece(&mut self) {
-        self.pieces.push(Piece { bytes: PyBytes::new(self.py, self.text.as_bytes()), range: None });
-        self.text.clear();
+    fn flush(&mut self) {
+        write_out(&mut self.text, &mut self.file, &mut self.failed);
+    }
+}
+
+fn write_out(text: &mut String, file: &mut Option<File>, failed: &mut Option<io::Error>) {
+    if file.is_some() {
+        write_to(text.as_bytes(), file, failed);
+        text.clear();
+    }
+}
+
+fn write_to(bytes: &[u8], file: &mut Option<File>, failed: &mut Option<io::Error>) {
+    if let (Some(file), None) = (file, &failed) {
+        *failed = file.write_all(bytes).err();
     }
 }
 
 /// How deep the trees go that are written here; deeper ones would have to be made on purpose.
 const MAX_INDENT: usize = 100;
 
-fn value<'py>(out: &mut Out<'py>, value: &Bound<'py, PyAny>, place: Place, indent: usize) -> Option<()> {
+fn value(out: &mut Out, value: &Bound<'_, PyAny>, place: Place, indent: usize) -> Option<()> {
     if indent > MAX_INDENT {
         return None;
     }
@@ -235,7 +265,7 @@ fn value<'py>(out: &mut Out<'py>, value: &Bound<'py, PyAny>, place: Place, inden
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
         out.text.push(' ');
         match std::str::from_utf8(bytes.as_bytes()) {
-            Ok(text) if place == Place::Body => out.body(bytes, text, indent),
+            Ok(text) if place == Place::Body => out.body(text, indent),
             _ => write::binary(&mut out.text, bytes.as_bytes(), indent),
         }
     } else if value.is_none() {
@@ -261,13 +291,7 @@ fn value<'py>(out: &mut Out<'py>, value: &Bound<'py, PyAny>, place: Place, inden
 }
 
 /// A mapping at `indent`; its first key stands where the line is now, if it is `inline`.
-fn mapping<'py>(
-    out: &mut Out<'py>,
-    dict: &Bound<'py, PyDict>,
-    place: Place,
-    indent: usize,
-    inline: bool,
-) -> Option<()> {
+fn mapping(out: &mut Out, dict: &Bound<'_, PyDict>, place: Place, indent: usize, inline: bool) -> Option<()> {
     for (number, (key, entry)) in dict.iter().enumerate() {
         if number > 0 || !inline {
             write::next_line(&mut out.text, indent);
@@ -282,7 +306,7 @@ fn mapping<'py>(
 
 /// The items of a list in the column of its key.
 fn items<'py>(
-    out: &mut Out<'py>,
+    out: &mut Out,
     list: impl Iterator<Item = Bound<'py, PyAny>>,
     len: usize,
     place: Place,

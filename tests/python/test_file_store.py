@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import signal
@@ -328,30 +329,43 @@ def test_the_persister_never_raises_on_saving(tmp_path: Path, caplog: pytest.Log
 
 
 def test_only_what_takes_the_place_of_something_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    synced: list[bool] = []
+    write = codec.write_file
+
+    def told(*arguments: Any, sync: bool) -> None:
+        synced.append(sync)
+        write(*arguments, sync=sync)
+
+    monkeypatch.setattr(codec, "write_file", told)
     store = FileStore(tmp_path)
     save(store, "a.yaml", "one")
-    assert synced == [], "there was nothing to be lost"
     save(store, "a.yaml", "two", base=store.load("a.yaml"))
-    assert synced == [(tmp_path / "a.yaml").stat().st_size], "all of it, before it took the other's place"
+    # It goes, and another one takes its place.
+    save(store, "a.json", "three", base=store.load("a.json"))
+    assert synced == [False, True, True]
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
+    store.overwrite("a.json", record("four"))
+    store.overwrite("b.json", record("five"))
+    assert synced[3:] == [True, False]
 
 
-@pytest.mark.parametrize("taken", [0, 1, 5000, 10**9])
-def test_a_file_is_whole_however_much_of_it_the_system_takes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
-    def writev(handle: int, pieces: list[bytes | memoryview]) -> int:
-        return os.write(handle, b"".join(pieces)[:taken])
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit for files")
+@pytest.mark.parametrize("text", ["short lines\n" * 50_000, "x" * 500_000])
+def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path, text: str) -> None:
+    import resource
 
-    monkeypatch.setattr(os, "writev", writev)
-    many = record(*(f"{number} " * 3000 for number in range(600)))
     store = FileStore(tmp_path)
-    store.merge("a.yaml", many, ttl=math.inf, keep=math.inf)
-    assert (tmp_path / "a.yaml").read_bytes().startswith(codec.write(many)[:-40])
-    assert len(codec.pieces(many)) > 1000
-    assert bodies(store) == [one.request["body"].decode() for one in many.episodes]
-    monkeypatch.delattr(os, "writev")
-    store.merge("b.yaml", many, ttl=math.inf, keep=math.inf)
-    assert bodies(store, "b.yaml") == bodies(store)
+    save(store, "a.yaml", "old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            save(store, "a.yaml", "old", text, base=store.load("a.yaml"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
+    assert [one.name for one in tmp_path.iterdir()] == ["a.yaml"]
+    assert bodies(store) == ["old"]
 
 
 def test_what_a_killed_writer_left_goes_after_a_while(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_what_is_written_is_read_back(record):
 def test_other_values_survive_too(values):
     written = _core.write_yaml({"metadata": values})
     if written is not None:
-        assert tree(b"".join(written)) == {"metadata": values}
+        assert tree(written) == {"metadata": values}
 
 
 @DEPTH
@@ -64,14 +64,19 @@ def test_other_values_survive_too(values):
     st.lists(st.sampled_from(["x" * 2048, "it's " * 500, "y" * 5000 + ": ", "short", "", " ", "é" * 3000]), max_size=6),
     st.sampled_from(["\n", "'", ""]),
 )
-def test_long_passages_are_not_copied_and_stand_where_they_belong(parts, between):
+def test_a_file_has_the_same_text(tmp_path_factory, parts, between):
     body = between.join(parts).encode()
-    record = CassetteRecord((Episode({"method": "POST", "uri": "https://h", "headers": {}, "body": body}, {"body": {"string": body}}),))
-    pieces = codec.pieces(record)
-    assert b"".join(pieces) == codec.write(record)
+    record = CassetteRecord((Episode({"method": "POST", "uri": "https://h", "headers": {}, "body": body}, {"body": {"string": body}}),) * 3)
+    path = tmp_path_factory.mktemp("written") / "a.yaml"
+    codec.write_file(record, str(path), sync=False)
+    assert path.read_bytes() == codec.write(record)
     assert tree(codec.write(record)) == tree(codec.encode(record))
-    views = [one.obj if isinstance(one, memoryview) else one for one in pieces[1::2]]
-    assert all(one is body for one in views)
+
+
+def test_a_file_that_only_pyyaml_can_write_is_written_too(tmp_path):
+    record = CassetteRecord((), recorded_at=datetime(2026, 1, 1, tzinfo=UTC), ttl=1.5, metadata={"pi": 3.14})
+    codec.write_file(record, str(tmp_path / "a.yaml"), sync=True)
+    assert (tmp_path / "a.yaml").read_bytes() == codec.write(record)
 
 
 def test_the_layout_is_the_one_of_the_python_encoder():
@@ -94,9 +99,18 @@ def test_the_layout_is_the_one_of_the_python_encoder():
     assert codec.write(record).decode() == codec.encode(record)
 
 
+@pytest.mark.parametrize("first", ["", "\u00a0", "é", "\u2028", "\ufeff", " ", "\n"])
+@pytest.mark.parametrize("last", ["", "“", " ", "\t", "\x7f", "\x85", "x" * 300 + " "])
+def test_what_a_block_would_lose_is_quoted(first, last):
+    text = f"{first}a\nb{last}\nc"
+    written = _core.write_yaml({"a": text})
+    assert tree(written) == {"a": text}
+    assert written.startswith(b"a: |") is (first in ("", "\u00a0", "é") and last in ("", "“"))
+
+
 @pytest.mark.parametrize("text", ["\U0001f600\n\ttab\nline", "a\n\U0001f600"])
 def test_what_libyaml_would_escape_stays_readable(text):
-    written = b"".join(_core.write_yaml({"a": text}))
+    written = _core.write_yaml({"a": text})
     assert b"a: |-\n  " in written
     assert tree(written) == {"a": text}
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +48,7 @@ class FileStore:
     def found(self, cassette_id: str) -> Path:
         """The file that a cassette is in now: its own or, where there is none, the one in the other format."""
         path = self.path(cassette_id)
-        if self._serializer is not None or path.exists():
+        if self._serializer is not None or os.path.exists(path):
             return path
         if path.suffix == ".json":
             return next((one for suffix in (".yaml", ".yml") if (one := path.with_suffix(suffix)).is_file()), path)
@@ -89,40 +88,44 @@ class FileStore:
             CassetteFileError: where somebody else put something there that cannot be read.
         """
         path = self.path(cassette_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             others = {}
             before = self.found(cassette_id)
+            there = _signature(before)
             # Read again only what somebody has written since this writer loaded it: that is rare, and reading costs as much as writing.
             signature, loaded = self._seen.pop(cassette_id, (None, record))
-            unchanged = loaded is record.base and signature == _signature(before)
+            unchanged = loaded is record.base and signature == there
             if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
             known_before = len(record.base.episodes) if record.base is not None else 0
             room = len(record.episodes) if cap is None else max(known_before, cap - len(others))
-            merged = replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
-            self._put(cassette_id, merged)
-            if before != path:
+            whole = not others and room >= len(record.episodes) and ttl == record.ttl
+            merged = record if whole else replace(record, episodes=(*record.episodes[:room], *others.values()), ttl=ttl)
+            self._put(path, merged, instead=there is not None)
+            if before is not path and before != path:
                 before.unlink(missing_ok=True)
+        self._seen.pop(cassette_id, None)
         refused = max(0, len(record.episodes) - room)
         return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
 
     def overwrite(self, cassette_id: str, record: CassetteRecord) -> None:
         """Put ``record`` in the place of whatever is there, be it readable or not."""
         path = self.path(cassette_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
-            self._put(cassette_id, record)
+            self._put(path, record, instead=_signature(path) is not None)
+        self._seen.pop(cassette_id, None)
 
-    def _put(self, cassette_id: str, record: CassetteRecord) -> None:
-        """Write a cassette: a file in vcrpy's own JSON stays one, or its other readers could not read it any more."""
-        path = self.path(cassette_id)
+    def _put(self, path: Path, record: CassetteRecord, *, instead: bool) -> None:
+        """Write a cassette: a file in vcrpy's own JSON stays one, or its other readers could not read it any more.
+
+        What takes the place of an older file (``instead``) is on the disk before it does: a power failure may cost what was recorded a
+        moment ago, and nothing that was there before. Where nothing was there, nothing has to be waited for.
+        """
         serializer = self._serializer
         if serializer is None and path.suffix == ".json":
             serializer = codec.layout_of(_beginning(path), path.name) or json_layout
-        _write(path, codec.pieces(record, serializer))
-        self._seen.pop(cassette_id, None)
+        _replace(os.fspath(path), lambda temporary: codec.write_file(record, temporary, serializer, sync=instead))
 
     def delete(self, cassette_id: str) -> bool:
         """See `Store.delete`."""
@@ -172,13 +175,21 @@ def _beginning(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep other writers of this folder waiting. The folder itself is locked, so that no lock file is left beside the cassettes."""
+    """Keep other writers of this folder, which is made if need be, waiting.
+
+    The folder itself is locked, so that no lock file is left beside the cassettes.
+    """
     try:
         import fcntl
     except ImportError:  # Windows has no lock for a folder: there, the replacement below is still atomic
+        folder.mkdir(parents=True, exist_ok=True)
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -192,7 +203,7 @@ _Signature = tuple[int, int, int] | None
 def _signature(path: Path) -> _Signature:
     """What changes whenever a file is replaced, or ``None`` where there is none."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)
     except OSError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
@@ -200,43 +211,23 @@ def _signature(path: Path) -> _Signature:
 
 _TEMPORARY = ".llm-vcr-"
 
-_swept: set[Path] = set()
+_swept: set[str] = set()
 """Folders that this process has looked through for what killed writers left."""
 
 
-def _write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
-    """Replace the file in one step: whoever reads it, or whatever kills us, sees the old one or the new one.
-
-    What takes the place of an older file is on the disk before it does: a power failure may cost what was recorded a moment ago, and
-    nothing that was there before. Where nothing was there, nothing has to be waited for.
-    """
-    path = Path(os.path.realpath(path))  # a link stays one
-    if path.parent not in _swept:
-        _swept.add(path.parent)
-        leftovers.sweep(path.parent, _TEMPORARY)
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}{leftovers.SUFFIX}")
+def _replace(path: str, write: Callable[[str], None]) -> None:
+    """Replace the file in one step: whoever reads it, or whatever kills us, sees the old one or the new one."""
+    if os.path.islink(path):  # and stays one
+        path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    if folder not in _swept:
+        _swept.add(folder)
+        leftovers.sweep(Path(folder), _TEMPORARY)
+    temporary = os.path.join(folder, f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}{leftovers.SUFFIX}")
     try:
-        with open(temporary, "xb", buffering=0) as file:
-            _put_together(file, pieces)
-            if path.exists():
-                os.fsync(file.fileno())
+        write(temporary)
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
-
-
-_AT_ONCE = 1000
-"""So many pieces are handed to the system in one call (``IOV_MAX`` is 1024 everywhere)."""
-
-
-def _put_together(file: io.FileIO, pieces: Sequence[bytes | memoryview]) -> None:
-    """Write pieces one behind the other, where the system can without copying them first."""
-    for start in range(0, len(pieces), _AT_ONCE):
-        some = pieces[start : start + _AT_ONCE]
-        # A disk that is nearly full takes some of it, and says why it takes no more when it is asked for the rest.
-        written = os.writev(file.fileno(), some) if hasattr(os, "writev") else 0
-        if written < sum(map(len, some)):
-            rest = memoryview(b"".join(some))[written:]
-            while rest:
-                rest = rest[file.write(rest) :]

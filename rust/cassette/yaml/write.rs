@@ -70,8 +70,29 @@ fn is_literal(value: &str) -> bool {
     let bytes = value.as_bytes();
     !bytes[0].is_ascii_whitespace()
         && !matches!(bytes[bytes.len() - 1], b' ' | b'\t')
-        && read::is_printable(bytes)
-        && memchr::memchr_iter(b'\n', bytes).all(|at| at == 0 || !matches!(bytes[at - 1], b' ' | b'\t'))
+        && (is_literal_at_first_sight(bytes) || (read::is_printable(bytes) && !has_blank_before_break(bytes)))
+}
+
+/// Whether no byte of it gives reason to look again.
+#[allow(clippy::needless_bitwise_bool, reason = "without branches the loop over it vectorises")]
+fn is_literal_at_first_sight(bytes: &[u8]) -> bool {
+    let pairs = |some: &[u8], next: &[u8]| {
+        // Without a branch a byte, so that the compiler makes vectors of it.
+        some.iter().zip(next).fold(false, |odd, (&one, &then)| {
+            let blank = (then == b'\n') & (one == b' ');
+            odd | blank
+                | ((then < b' ') & (then != b'\n'))
+                | (then == 0x7f)
+                | (then == 0xc2)
+                | (then == 0xe2)
+                | (then == 0xef)
+        })
+    };
+    bytes[0].is_ascii_graphic() && !bytes.chunks(256).zip(bytes[1..].chunks(256)).any(|(some, next)| pairs(some, next))
+}
+
+fn has_blank_before_break(bytes: &[u8]) -> bool {
+    memchr_iter(b'\n', bytes).any(|at| at > 0 && matches!(bytes[at - 1], b' ' | b'\t'))
 }
 
 fn block(out: &mut String, value: &str, indent: usize, put: &mut impl FnMut(&mut String, Range<usize>)) {
