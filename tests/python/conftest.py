@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -14,6 +15,11 @@ from tests.fake_provider import FakeProvider
 # No deadline: a busy machine is no defect.
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "100")))
 hypothesis.settings.load_profile("suite")
+
+
+# A run in the background of a script is told to ignore Ctrl-C, and hands that on to all it starts; some tests interrupt what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

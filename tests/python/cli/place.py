@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -21,12 +20,6 @@ import pytest
 from click.testing import CliRunner, Result
 from llm_vcr.cli import main
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
-
-
-def _interruptible() -> None:
-    """Let Ctrl-C reach a process: one started in the background of a script ignores it, and all that it starts do."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 
 HELLO = "tests/cassettes/test_chat/test_hello.yaml"
 STREAM = "tests/cassettes/test_chat/test_stream.yaml"
@@ -130,7 +123,7 @@ class Place:
         """A command in a process of its own, to be interrupted."""
         return subprocess.Popen(
             [sys.executable, "-m", "llm_vcr.cli", *with_store(arguments, self.url)], cwd=self.root, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, text=True, start_new_session=True, preexec_fn=_interruptible,
+            stderr=subprocess.DEVNULL, text=True, start_new_session=True,
         )  # fmt: skip
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:

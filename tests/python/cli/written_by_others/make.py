@@ -41,7 +41,7 @@ for name, address, body, key in (("openai", "/v1/chat/completions", chat, key), 
 
 PYTEST_LLM_VCR = """
 from pathlib import Path
-from llm_vcr.playback.cassette import Cassette
+from llm_vcr.cassette import Cassette
 from llm_vcr.transport import VCRTransport
 cassette = Cassette(name="chat")
 client = httpx.Client(transport=VCRTransport(cassette, record_mode=True))
