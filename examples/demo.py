@@ -314,7 +314,7 @@ def demo(folder: Path) -> dict[str, Any]:
     count, media = compare_answers(first, second)
     print(f"answers: {count} compared, every one byte for byte what the first run got")
     print(f"media:   {len(media)} compared by type, width and height:")
-    table([(f"         {test}", kind, f"{old:,}", "->", f"{new:,}", "bytes") for test, kind, old, new in media])
+    table([(f"  {test.rpartition('::')[2]}", kind, f"{old:,}", "->", f"{new:,}", "bytes") for test, kind, old, new in media])
 
     files = cassettes(suite)
     leaks = [path.name for path in files if any(key.encode() in path.read_bytes() for key in keys.values())]

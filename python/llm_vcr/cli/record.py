@@ -40,8 +40,8 @@ def command(library: Library, pattern: str, pytest_arguments: tuple[str, ...]) -
 def run(library: Library, nodeids: Sequence[str], mode: str, arguments: Sequence[str]) -> None:
     """Run these tests and no others in a pytest of their own, recording in ``mode``; end with 1 where one fails."""
     out = library.screen
-    live = "all their calls" if mode == "rewrite" else "calls that are not recorded yet"
-    out.note(f"running {screen.many(len(nodeids), 'test')} with --record-mode={mode}: {live} go to the provider")
+    live = "every call goes" if mode == "rewrite" else "calls that are not recorded yet go"
+    out.note(f"running {screen.many(len(nodeids), 'test')} with --record-mode={mode}: {live} to the provider")
     store = ["--llm-vcr-store", _store(library)] if library.project.settings.sources.get("store") == "--store" else []
     mode_of_ours = [] if library.project.settings.mode != "off" else ["--llm-vcr", "auto"]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments that no shell sees
