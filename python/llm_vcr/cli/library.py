@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,6 +26,9 @@ from llm_vcr.exchange.content import body
 from llm_vcr.stores import open_store
 from llm_vcr.stores.base import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
+
+if TYPE_CHECKING:
+    from llm_vcr.pytest_plugin.owners import Owner
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -46,6 +49,17 @@ class Library:
         self._backup: Path | None = None
 
     # --- finding
+
+    def tests(self) -> list[Owner]:
+        """All tests of the project, with the cassettes they own.
+
+        Raises:
+            click.UsageError: where pytest cannot collect them.
+        """
+        from llm_vcr.cli import owners  # imports pytest, which most commands need nothing of
+
+        with self.screen.busy("asking pytest for the tests"):
+            return owners.collect(self.project.root)
 
     def everything(self) -> list[str]:
         """All ids.

@@ -31,8 +31,7 @@ def command(library: Library, pattern: str | None, *, orphans: bool, write: bool
     where there is something to prune. A copy of each is put aside.
     """
     report = None if orphans else _last_run(library)
-    with library.screen.busy("asking pytest for the tests"):
-        everyone = owners.collect(library.project.root)
+    everyone = library.tests()
     if not everyone:
         raise click.UsageError(f"pytest finds no tests in {library.project.root}: every cassette would be an orphan")
     chosen = library.ids(pattern)

@@ -29,8 +29,7 @@ def command(library: Library, pattern: str, pytest_arguments: tuple[str, ...]) -
     This calls providers, and costs. No other test is run, so no other cassette changes. What is recorded already is replayed; to record
     that anew, use `llm-vcr refresh`. Exit status 1 where a test fails.
     """
-    with library.screen.busy("asking pytest for the tests"):
-        everyone = owners.collect(library.project.root)
+    everyone = library.tests()
     chosen = [one.nodeid for one in everyone if owners.matches(one.nodeid, pattern)]
     if not chosen:
         raise click.UsageError(f"no test has {pattern!r} in its id")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from llm_vcr import config
-from llm_vcr.cli import owners, screen
+from llm_vcr.cli import screen
 from llm_vcr.cli.library import Library, fresh_until
 from llm_vcr.cli.library import command as library_command
 from llm_vcr.cli.record import run
@@ -90,8 +90,7 @@ def _chosen(library: Library, pattern: str | None, *, stale: bool, older_than: f
 
 def _owned(library: Library, cassettes: Sequence[str]) -> list[str]:
     """The tests that own them, in their order; a copy of each cassette is put aside."""
-    with library.screen.busy("asking pytest for the tests"):
-        everyone = owners.collect(library.project.root)
+    everyone = library.tests()
     tests: dict[str, None] = {}
     kept = 0
     for cassette_id in cassettes:

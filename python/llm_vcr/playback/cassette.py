@@ -253,22 +253,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
         if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_ours(request):
             return False
-        probe = self.policy.filters.probe(request)
-        return self._take_turn(request, probe) or self._reserve(request, probe, passes=(False,))
-
-    def _take_turn(self, request: Any, probe: Request) -> bool:
-        """Keep the next unplayed episode for this request, if it is the very same one: then no other can come before it."""
-        if self.record_mode == RecordMode.ALL or probe.unsupported:
-            return False
-        with self._lock:
-            if getattr(request, "_llm_vcr_turn", None) is not None:
-                return True
-            number = self._index.in_turn(self.data, probe, self._reserved)
-            if number is None or number >= self._loaded_count:
-                return False
-            self._reserved.add(number)
-            request._llm_vcr_turn = _Turn(number, again=False, masked=False)
-            return True
+        return self._reserve(request, self.policy.filters.probe(request), passes=(False,))
 
     def _missed(self, prepared: Request) -> str | None:
         """Count a call without an episode, and explain it; the explanation if it must not be made, ``None`` if it may."""
@@ -370,6 +355,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """Whose turn it is: the next unplayed exact match, the last exact one again, then the same with volatile tokens masked."""
         if self.record_mode == RecordMode.ALL or not (self.rewound or self._loaded_count) or prepared.unsupported:
             return None
+        # Mostly it is the next one, and no other can come before that.
+        number = self._index.in_turn(self.data, prepared, self._reserved)
+        if number is not None and number < self._loaded_count:
+            return _Turn(number, again=False, masked=False)
         for masked in passes:
             loaded = [one for one in self._index.find(self.data, prepared, masked=masked) if one < self._loaded_count]
             fresh = next((one for one in loaded if one not in self._reserved), None)

@@ -107,8 +107,7 @@ class LiveCalls:
         if not self._budget.take():
             return self._budget.why_refused()
         host = _plain(request.host)
-        if self._journal is not None:
-            self._note(LiveCall(host, "vcrpy", ""), around=False)
+        self._note(LiveCall(host, "vcrpy", ""), around=False)
         with self._lock:
             self._expected[host] += 1
         return None
@@ -175,8 +174,8 @@ class LiveCalls:
         return f"a call to {name} around every cassette: {self._budget.why_refused()} ({call.where})"
 
     def _note(self, call: LiveCall, *, around: bool) -> None:
-        running = self._origins.current
         if self._journal is not None:
+            running = self._origins.current
             nodeid = running.nodeid if running is not None and not call.started_by else ""
             self._journal.note(nodeid, call.dump(), around=around)
 

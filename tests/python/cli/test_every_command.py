@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,12 +34,6 @@ def test_live():
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "live"}]}
     httpx.post("URL/v1/chat/completions", json=body, headers={"authorization": "Bearer sk-made-up"}).raise_for_status()
 """
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
 
 
 @pytest.fixture

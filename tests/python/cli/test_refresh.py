@@ -35,12 +35,6 @@ INI = '[project]\nname = "shop"\n[tool.pytest.ini_options]\nllm_vcr = "auto"\nll
 
 
 @pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def files(empty: Place, provider: FakeProvider) -> Place:
     """A suite of three tests, two of them with stale recordings."""
     (empty.root / "pyproject.toml").write_text(INI)

@@ -148,12 +148,6 @@ def _verdicts(xml: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def suite(pytester: pytest.Pytester, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
     for name in list(os.environ):
         if name == "CI" or name.startswith("LLM_VCR_") or name in PROVIDER_KEYS + SUPPLIED_KEYS:
