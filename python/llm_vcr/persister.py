@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from vcr.persisters.filesystem import CassetteNotFoundError
 
@@ -73,7 +74,8 @@ class Persister:
         self.lost = ""
         """Why no call may be made any more: the store is out of reach, and ``llm_vcr_on_outage`` is ``fail``."""
         self._on_lost = on_lost
-        self._loaded: dict[str, CassetteRecord] = {}
+        # Its requests hold a record: it is needed no longer than they are.
+        self._loaded: WeakValueDictionary[str, CassetteRecord] = WeakValueDictionary()
         self._ids: dict[tuple[Path, str | os.PathLike[str]], str] = {}
         """Each is asked for several times a test, and finding one is dear."""
         self._leases = Leases.of(self.store)
@@ -132,6 +134,8 @@ class Persister:
         stale = record is not None and record.is_stale()
         requests = Loaded(_request(one, borrowed=borrowed, stale=one.is_stale() or (stale and not borrowed)) for one, borrowed in episodes)
         requests.record = record
+        for request in requests:
+            request.record = record
         return requests, [one.response for one, _ in episodes], dict(record.metadata) if record is not None else {}
 
     def _load(self, store: Store, cassette_id: str) -> CassetteRecord | None:

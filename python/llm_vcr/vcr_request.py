@@ -89,6 +89,8 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     """Under which its store has it."""
     episode: object = None
     """What it is the request of, where it came out of a store."""
+    record: object = None
+    """All that its cassette had when it was loaded."""
     unsupported: str | None = None
     """Why the body could not be read. Such a request matches nothing and is not stored."""
     consumed = False

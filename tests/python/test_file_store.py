@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import math
 import os
 import signal
@@ -10,17 +11,20 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
 import llm_vcr
 import pytest
+import vcr
 import vcr.serializers.jsonserializer
 from llm_vcr import CassetteFileError, ConfigError, NotSavedWarning, Persister, codec, open_store
 from llm_vcr.stores import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
 from llm_vcr.vcr_request import Request
 from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister
+from vcr.record_mode import RecordMode
 from vcr.serializers import yamlserializer
 
 
@@ -48,6 +52,33 @@ def keep(cassette: Any, *texts: str) -> None:
 
 
 # --- one writer
+
+
+@pytest.mark.parametrize("stock", [False, True], ids=["ours", "stock vcrpy with our persister"])
+def test_what_was_read_is_let_go_with_its_cassette(tmp_path: Path, stock: bool) -> None:
+    persister = Persister(root=tmp_path)
+    library = vcr.VCR(record_mode=RecordMode.NEW_EPISODES) if stock else llm_vcr.VCR(record_mode="new_episodes")
+    library.register_persister(persister)
+    save(persister.store, "a.yaml", "one", "two")
+    with library.use_cassette(str(tmp_path / "a.yaml")) as cassette:
+        gc.collect()
+        held = persister._loaded["a.yaml"]
+        assert len(cassette) == len(held.episodes) == 2
+        keep(cassette, "three")
+    # It was the base of what was saved, so nothing was dropped and nothing is there twice.
+    assert bodies(persister.store) == ["one", "two", "three"]
+    left = weakref.ref(held)
+    del cassette, held
+    gc.collect()
+    assert left() is None
+
+
+def test_a_base_that_is_gone_is_not_taken_for_an_empty_cassette(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    save(store, "a.yaml", "one")
+    assert bodies(store) == ["one"]  # loaded, and let go at once
+    save(store, "a.yaml", "two")
+    assert bodies(store) == ["two", "one"]
 
 
 def test_it_is_a_store(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,8 @@ class FileStore:
         """Keep cassettes below ``root``, as YAML or with a ``serializer`` of vcrpy's."""
         self.root = Path(root)
         self._serializer = serializer
-        self._seen: dict[str, tuple[_Signature, CassetteRecord | None]] = {}
+        self._seen: dict[str, tuple[_Signature, weakref.ref[CassetteRecord] | None]] = {}
+        # Only as long as its reader has it: a run that opens thousands of cassettes must not hold them all.
 
     def __repr__(self) -> str:
         return f"FileStore({str(self.root)!r})"
@@ -69,7 +71,7 @@ class FileStore:
                 return None
             except OSError as error:
                 raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
-        self._seen[cassette_id] = (signature, record)
+        self._seen[cassette_id] = (signature, weakref.ref(record))
         return record
 
     def merge(
@@ -93,8 +95,9 @@ class FileStore:
             before = self.found(cassette_id)
             there = _signature(before)
             # Read again only what somebody has written since this writer loaded it: that is rare, and reading costs as much as writing.
-            signature, loaded = self._seen.pop(cassette_id, (None, record))
-            unchanged = loaded is record.base and signature == there
+            signature, seen = self._seen.pop(cassette_id, (None, None))
+            is_base = record.base is None if seen is None else record.base is not None and seen() is record.base
+            unchanged = is_base and signature == there
             if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
