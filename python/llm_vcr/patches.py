@@ -15,7 +15,7 @@ import importlib.util
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -49,24 +49,32 @@ _COUNTS_REFERENCES = sys.implementation.name == "cpython" and getattr(sys, "_is_
 log = logging.getLogger("vcr.cassette")
 
 
-@contextlib.contextmanager
-def applied(cassette: Any, below: object) -> Iterator[None]:
-    """All that vcrpy patches for ``cassette``, on top of what ``below`` stands for: a set is used again only on top of the same."""
+def applied(cassette: Any, below: object) -> Iterator[Any]:
+    """All that vcrpy patches for ``cassette``, on top of what ``below`` stands for: a set is used again only on top of the same.
+
+    A generator that gives the cassette once, as vcrpy's own: its patches last until it is asked again.
+    """
     with _lock:
         ready = _ready(cassette, below)
         ready.stand.cassette = cassette
         ready.swaps.put()
     try:
-        with contextlib.ExitStack() as stack:
-            for other in ready.others:
-                stack.enter_context(other)
-            log.debug("Entering context for cassette at %s.", cassette._path)
-            yield
-            log.debug("Exiting context for cassette at %s.", cassette._path)
+        yield from _inside(ready.others, cassette)
     finally:
         with _lock:
             ready.swaps.put_back(theirs_stays=cassette.policy.patches_stay)
             _keep(ready)
+
+
+def _inside(others: Sequence[contextlib.AbstractContextManager[Any]], cassette: Any) -> Iterator[Any]:
+    """The cassette, with ``others`` around it."""
+    if others:
+        with others[0]:
+            yield from _inside(others[1:], cassette)
+        return
+    log.debug("Entering context for cassette at %s.", cassette._path)
+    yield cassette
+    log.debug("Exiting context for cassette at %s.", cassette._path)
 
 
 class _Stand:
@@ -107,7 +115,7 @@ class _Set:
         self._references = self._count()
 
     def _count(self) -> list[int]:
-        return [sys.getrefcount(one) for one in self._held]
+        return list(map(sys.getrefcount, self._held))
 
     def is_free(self) -> bool:
         """Whether nobody has kept anything of it."""

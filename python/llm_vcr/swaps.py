@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 
@@ -16,6 +17,30 @@ class _Swap(NamedTuple):
     replacement: Any
 
 
+class _Columns:
+    """Swaps of what their owners have themselves: nearly all. Gone through with each cassette, and with no line of Python for each."""
+
+    def __init__(self, swaps: Sequence[_Swap]) -> None:
+        self._places = [one.owner.__dict__ for one in swaps]
+        self._owners = [one.owner for one in swaps]
+        self._names = [one.name for one in swaps]
+        self._originals = [one.original for one in swaps]
+        self._replacements = [one.replacement for one in swaps]
+
+    def stand(self) -> bool:
+        """Whether everything is what it was."""
+        try:
+            return all(map(operator.is_, map(operator.getitem, self._places, self._names), self._originals))
+        except KeyError:
+            return False
+
+    def put(self) -> None:
+        deque(map(setattr, self._owners, self._names, self._replacements), 0)
+
+    def put_back(self) -> None:
+        deque(map(setattr, self._owners, self._names, self._originals), 0)
+
+
 class Swaps:
     """What is put in place of what: one replacement for each attribute, the last of those that are named."""
 
@@ -26,10 +51,10 @@ class Swaps:
             original, own = _found(owner, name)
             swaps[id(owner), name] = _Swap(owner, name, original, own, replacement)
         self._swaps = tuple(swaps.values())
-        # What is looked at before each cassette, in lists that are gone through without a line of Python for each.
         direct = [one for one in self._swaps if one.own]
-        self._places = [(one.owner.__dict__, one.name) for one in direct]
-        self._originals = [one.original for one in direct]
+        self._changed = _Columns([one for one in direct if one.replacement is not one.original])
+        # A class forgets all it knows of its attributes when one is set: what is replaced by itself is left alone.
+        self._unchanged = _Columns([one for one in direct if one.replacement is one.original])
         self._inherited = [one for one in self._swaps if not one.own]
 
     @property
@@ -39,25 +64,27 @@ class Swaps:
 
     def fits(self) -> bool:
         """Whether everything that would be replaced is still what it was."""
-        if not all(map(operator.is_, [place.get(name) for place, name in self._places], self._originals)):
+        if not (self._changed.stand() and self._unchanged.stand()):
             return False
         return all(_found(one.owner, one.name) == (one.original, False) for one in self._inherited)
 
     def put(self) -> None:
-        """Put all in place, or none."""
-        done = 0
+        """Put all in place, or none. What is replaced must be what it was (`fits`)."""
         try:
-            for owner, name, _, _, replacement in self._swaps:
+            self._changed.put()
+            for owner, name, _, _, replacement in self._inherited:
                 setattr(owner, name, replacement)
-                done += 1
         except BaseException:
-            _put_back(self._swaps[:done])
+            _put_back([one for one in self._swaps if _stands(one, one.replacement)])
             raise
 
     def put_back(self, *, theirs_stays: bool = False) -> None:
         """Put all back as it was, whatever stands there now; or except where somebody else has put something of theirs meanwhile."""
         if not theirs_stays:
-            _put_back(self._swaps)
+            _put_back(self._inherited)
+            self._changed.put_back()
+            if not self._unchanged.stand():
+                self._unchanged.put_back()
             return
         for one in reversed(self._swaps):
             now, _ = _found(one.owner, one.name)
@@ -80,7 +107,13 @@ def _found(owner: Any, name: str) -> tuple[Any, bool]:
     return (own[name], True) if name in own else (getattr(owner, name), False)
 
 
-def _put_back(swaps: tuple[_Swap, ...]) -> None:
+def _stands(swap: _Swap, value: Any) -> bool:
+    """Whether the owner itself has that there."""
+    now, own = _found(swap.owner, swap.name)
+    return own and now is value
+
+
+def _put_back(swaps: Sequence[_Swap]) -> None:
     for owner, name, original, own, _ in reversed(swaps):
         if own:
             setattr(owner, name, original)

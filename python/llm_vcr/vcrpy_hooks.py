@@ -300,8 +300,8 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
-            with mends.applied() as mended, patches.applied(cassette, mended):
-                yield cassette
+            with mends.applied as mended:
+                yield from patches.applied(cassette, mended)
         finally:
             cassette.close()
 

@@ -228,6 +228,21 @@ def test_swaps_that_cannot_all_be_put_are_not_put() -> None:
     assert states(owners) == before
 
 
+def test_what_is_replaced_by_itself_is_put_back_too() -> None:
+    owners = classes()
+    swaps = Swaps([(owners["Base"], "a", owners["Base"].a), (owners["module"], "b", 7)])
+    before = states(owners)
+    for theirs_stays, left in ((True, 9), (False, 1)):
+        swaps.put()
+        owners["Base"].a = 9
+        swaps.put_back(theirs_stays=theirs_stays)
+        assert owners["Base"].a == left
+        owners["Base"].a = 1
+    assert states(owners) == before
+    owners["Base"].a = 9
+    assert not swaps.fits()
+
+
 @pytest.mark.parametrize(("owner", "name"), [("Base", "a"), ("Sub", "b"), ("module", "c")])
 def test_swaps_do_not_fit_what_has_changed(owner: str, name: str) -> None:
     owners = classes()

@@ -6,13 +6,12 @@ the vcrpy (or client) at hand is left out with a warning that says so: everythin
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.util
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 
 from llm_vcr.errors import LlmVcrWarning
@@ -23,7 +22,7 @@ MENDS = ("aiohttp_bodies", "chunks", "events", "logs", "same_response", "threads
 
 
 class _Open:
-    """The mends, and for how many open cassettes they are in place."""
+    """The mends, and for how many open cassettes they are in place: from the first that opens to the last that closes."""
 
     def __init__(self) -> None:
         # Whatever is collected meanwhile may be a cassette that nobody left.
@@ -32,7 +31,7 @@ class _Open:
         self.swaps = Swaps(())
         self.modules: tuple[ModuleType, ...] = ()
 
-    def enter(self) -> Swaps:
+    def __enter__(self) -> Swaps:
         with self.lock:
             if self.count == 0:
                 # Made once, unless what they mend is not what it was.
@@ -43,24 +42,15 @@ class _Open:
             self.count += 1
             return self.swaps
 
-    def leave(self) -> None:
+    def __exit__(self, *error: object) -> None:
         with self.lock:
             self.count -= 1
             if self.count == 0:
                 self.swaps.put_back()
 
 
-_open = _Open()
-
-
-@contextlib.contextmanager
-def applied() -> Iterator[Swaps]:
-    """All mends that fit, from the first cassette that opens to the last that closes."""
-    swaps = _open.enter()
-    try:
-        yield swaps
-    finally:
-        _open.leave()
+applied = _Open()
+"""All mends that fit, for as long as one is inside."""
 
 
 @functools.cache
