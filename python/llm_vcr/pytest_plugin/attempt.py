@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -58,7 +57,7 @@ class Attempt:
         """The verdict, once everything is over."""
         if not self.cassettes:
             return judge((), around, disabled=disabled, more_notes=self.left_behind)
-        kept = facts(self.cassettes, passed=self.why_not() is None, is_own=functools.partial(is_own, self.item))
+        kept = facts(self.cassettes, passed=self.why_not() is None, is_own=lambda cassette_id: is_own(self.item, cassette_id))
         return judge(self.cassettes, around, disabled=disabled, more_notes=self.left_behind, used=notes(self.cassettes), kept=kept)
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:

@@ -8,7 +8,7 @@ that it made calls into the cassette of each test.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -81,20 +81,20 @@ class SharedFixtures:
 
     # --- while it runs
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
+    @contextlib.contextmanager
+    def sets_up(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
         """Open its cassette for as long as it is set up, and put the other one around what it has to do in the end."""
         shared = self._shared(fixturedef, request)
         if shared is None:
-            return (yield)
+            yield
+            return
         config = self._vcr_config(fixturedef, request._pyfuncitem)
         finalizers: list[Callable[[], object]] = fixturedef._finalizers
         before = len(finalizers)
         with self._cassette(shared, config, "setup"):
-            result = yield
+            yield
         if added := finalizers[before:]:
             finalizers[before:] = [lambda: self._tear_down(added, shared, config)]
-        return result
 
     def _tear_down(self, finalizers: Sequence[Callable[[], object]], shared: SharedFixture, config: dict[str, Any]) -> None:
         """What the fixture has to do in the end, the last thing first: all of it, whatever fails."""
@@ -151,26 +151,18 @@ class SharedFixtures:
         one = {"number": f"{self._process} {self._count}", "nodeid": shared.nodeid, "passed": passed, "verdict": verdict.bounded().dump()}
         self._pending.append(one)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Let the test's report carry what the fixtures did for it."""
-        try:
-            return (yield)
-        finally:
-            if self._pending:
-                earlier = [one for name, value in item.user_properties if name == PROPERTY and isinstance(value, list) for one in value]
-                item.user_properties[:] = [
-                    *(one for one in item.user_properties if one[0] != PROPERTY),
-                    (PROPERTY, [*earlier, *self._pending]),
-                ]
-                self._pending = []
+    def hand_to(self, item: pytest.Item) -> None:
+        """Let the report of a test that is over carry what the fixtures did for it."""
+        if self._pending:
+            earlier = [one for name, value in item.user_properties if name == PROPERTY and isinstance(value, list) for one in value]
+            item.user_properties[:] = [
+                *(one for one in item.user_properties if one[0] != PROPERTY),
+                (PROPERTY, [*earlier, *self._pending]),
+            ]
+            self._pending = []
 
-    # Before the summary's, and JUnit's: it is nothing a test has to say of itself.
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take it from the report, where all reports come together."""
-        if self._process != "main":
-            return
+    def take_from(self, report: pytest.TestReport) -> None:
+        """Take it, where all reports come together: it is nothing a test has to say of itself."""
         for name, value in report.user_properties:
             if name == PROPERTY and isinstance(value, list):
                 self._take(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """The hooks for it."""
+    """What it does around each test."""
 
     def __init__(self, config: pytest.Config, settings: Settings, origins: Origins) -> None:
         """Guard under ``settings``; ``origins`` are told when a test begins and ends."""
@@ -81,40 +82,33 @@ class Guard:
 
     # --- tests and fixtures
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """A test begins."""
+    def begin(self, item: pytest.Item) -> None:
+        """A test begins.
+
+        Raises:
+            pytest.fail.Exception: if calls of its cassette would go around it.
+        """
         self._item = item
         self._leftovers.begin()
         self._origins.begin(item.nodeid)
         self._stop_at_a_hole()
-        return (yield)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+    def end(self, item: pytest.Item) -> None:
         """A test is over."""
-        try:
-            return (yield)
-        finally:
-            self._item = None
-            self._origins.end()
-            self._left += self._leftovers.end(item.nodeid)
+        self._item = None
+        self._origins.end()
+        self._left += self._leftovers.end(item.nodeid)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
+    @contextlib.contextmanager
+    def sets_up(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
         """What a fixture of a wider scope starts and patches is not the business of the test it is set up for."""
-        if fixturedef.scope == "function":
-            return (yield)
         before = self._leftovers.fixture_begins()
+        # Whether it has undone that is looked at when it has done everything: what is added first comes last.
+        fixturedef.addfinalizer(lambda: self._leftovers.fixture_ended(fixturedef))
         with self._origins.nobodys():
-            result = yield
+            yield
         told = f"the fixture {fixturedef.argname} ({fixturedef.scope} scope, set up for {request.node.nodeid or 'the session'})"
         self._leftovers.fixture_is_there(fixturedef, told, before)
-        return result
-
-    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Look whether it has undone that."""
-        self._leftovers.fixture_ended(fixturedef)
 
     # --- workers
 

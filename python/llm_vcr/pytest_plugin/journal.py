@@ -36,7 +36,7 @@ class Journal:
             file.write(line)
         self._dirty = True
 
-    def test_is_told(self) -> None:
+    def pytest_runtest_logfinish(self) -> None:
         """What the last test did has been sent to the controller."""
         if self._dirty:
             self._dirty = False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llm_vcr.playback.cassette import Cassette
+    from llm_vcr.stores.file import FileStore
 
 _PREFIX = 10
 """So many digits of a fingerprint are told, as ``llm-vcr show`` has them."""
@@ -32,15 +35,14 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
         if not isinstance(persister, Persister) or (base is None and not one.saved):
             continue
         cassette_id = persister.cassette_id(one._path)
-        own = [request for request, _ in one.data if not getattr(request, "borrowed", False)]
-        episodes = len(own) if one.saved or base is None else len(base.episodes)
+        moment: datetime | None
+        if base is None or one.saved:
+            moment, episodes = datetime.now(UTC), sum(not getattr(request, "borrowed", False) for request, _ in one.data)
+        else:
+            moment, episodes = base.recorded_at, len(base.episodes)
         size = None
-        if isinstance(persister.store, FileStore):
-            try:
-                size = persister.store.found(cassette_id).stat().st_size
-            except OSError:
-                continue
-        moment = datetime.now(UTC) if one.saved or base is None else base.recorded_at
+        if isinstance(persister.store, FileStore) and (size := _size(persister.store, cassette_id)) is None:
+            continue
         unplayed = [_short(key) for key in one.unplayed()] if passed else []
         yield {
             "id": cassette_id,
@@ -51,6 +53,16 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
             "shared": bool(unplayed) and not is_own(cassette_id),
             "told": passed,
         }
+
+
+def _size(store: FileStore, cassette_id: str) -> int | None:
+    """Bytes of a cassette's file, or ``None`` where there is none."""
+    # Nearly every one is where its id says, and to make a `Path` of that takes longer than to ask for its size.
+    with contextlib.suppress(OSError):
+        return os.stat(os.path.join(store.root, cassette_id)).st_size
+    with contextlib.suppress(OSError):
+        return store.found(cassette_id).stat().st_size
+    return None
 
 
 def _bodies(cassette: Cassette) -> int:

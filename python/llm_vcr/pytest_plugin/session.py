@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from llm_vcr.stores import Store
 
 
+_OF_PYTEST_RECORDING = frozenset({"vcr", "vcr_config", "vcr_markers"})
+"""The fixtures of a test that we look at."""
+
+
 class Session:
     """The hooks that are only there when llm_vcr is on."""
 
@@ -53,10 +57,7 @@ class Session:
         self._began = False
         self._usage_error = ""
         """What a worker has to complain of."""
-        self._finished = False
         self._marking = Marking(config, settings)
-        self._shown: dict[str, str] = {}
-        """The verdicts that stand beside an outcome, as foreseen after the call."""
         self._unmatched: set[str] = set()
         """Entries of ``llm_vcr_skip`` that name no test."""
         self._undo = contextlib.ExitStack()
@@ -77,6 +78,7 @@ class Session:
         self._journal: Journal | None = None
         if self._workerinput is not None and self._tickets is not None:
             self._journal = Journal(self._tickets, self._workerinput["workerid"])
+            config.pluginmanager.register(self._journal, "llm_vcr_journal")
         budget = Budget(settings.max_live_calls, self._tickets, settings.max_live_usd)
         origins = Origins()
         self._calls = LiveCalls(
@@ -98,6 +100,9 @@ class Session:
         config.pluginmanager.register(self._totals, "llm_vcr_totals")
         self._shared = SharedFixtures(config, self, self._summary, self._report)
         config.pluginmanager.register(self._shared, "llm_vcr_shared_fixtures")
+        self._arrivals = Arrivals(self._shared, self._totals)
+        if self._workerinput is None:
+            config.pluginmanager.register(self._arrivals, "llm_vcr_arrivals")
         config.pluginmanager.register(Recording(config, self._running), "llm_vcr_recording")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
@@ -172,6 +177,10 @@ class Session:
 
     def pytest_sessionstart(self) -> None:
         """End the run now, where it is not to go on without its store."""
+        if self._is_verbose:
+            from llm_vcr.pytest_plugin.shown import Shown
+
+            self._config.pluginmanager.register(Shown(), "llm_vcr_shown")
         if self._settings.outage == "fail" and self._workerinput is None:
             self._store = self._open_store()
 
@@ -249,7 +258,6 @@ class Session:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
         """The session is over when everybody has torn down what a run that was broken off has left."""
-        self._finished = True
         if self._attempt is not None:
             # The run was broken off in the middle of a test: pytest saves its cassette now, and calls none of the test's hooks.
             self._attempt.close_gate()
@@ -291,8 +299,7 @@ class Session:
         while waiting is not None and not waiting.empty():
             name, told = waiting.get_nowait()
             if name == "testreport":
-                self._shared.pytest_runtest_logreport(told["rep"])
-                self._totals.pytest_runtest_logreport(told["rep"])
+                self._arrivals.pytest_runtest_logreport(told["rep"])
             elif name == "workerfinished":
                 self._config.hook.pytest_testnodedown(node=told["node"], error=None)
 
@@ -305,6 +312,8 @@ class Session:
         return [(attempt.item.nodeid, str(told)) for name, told in attempt.item.user_properties if name == PROPERTY]
 
     def _take_outside_calls(self, when: str) -> None:
+        if not (self._calls.seen or self._calls.strangers):
+            return
         self._summary.outside += [{**call.dump(), "when": when} for call in self._calls.take()]
         self._summary.outside += [{**call.dump(), "when": f"after {call.started_by} was over"} for call in self._calls.take_strangers()]
 
@@ -312,25 +321,37 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Begin an attempt."""
+        """Begin an attempt, before anybody else does anything for the test."""
         self._take_outside_calls(f"before {item.nodeid}" if self._began else "while tests were collected")
         self._began = True
         self._calls.watch()
         self._attempt = Attempt(item)
+        self._guard.begin(item)
         return (yield)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
-        """Take ``rewrite`` out of marker and ``vcr_config`` before pytest-recording acts on it."""
-        if fixturedef.argname == "vcr" and self._attempt is not None and request.node.get_closest_marker("vcr") is not None:
-            self._attempt.fresh_start = isinstance(request.getfixturevalue("vcr_config"), FreshConfig) or isinstance(
-                request.getfixturevalue("vcr_markers"), FreshMarkers
-            )
-        result = yield
+        """Take ``rewrite`` out of marker and ``vcr_config`` before pytest-recording acts on it, and see to what tests share."""
+        if fixturedef.scope != "function":
+            with self._guard.sets_up(fixturedef, request):
+                self._note_fresh_start(fixturedef, request)
+                with self._shared.sets_up(fixturedef, request):
+                    result = yield
+        elif fixturedef.argname in _OF_PYTEST_RECORDING:
+            self._note_fresh_start(fixturedef, request)
+            result = yield
+        else:
+            return (yield)
         replaced = without_rewrite(fixturedef.argname, result)
         if replaced is not result and fixturedef.cached_result is not None:
             fixturedef.cached_result = (replaced, *fixturedef.cached_result[1:])
         return replaced
+
+    def _note_fresh_start(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+        if fixturedef.argname == "vcr" and self._attempt is not None and request.node.get_closest_marker("vcr") is not None:
+            self._attempt.fresh_start = isinstance(request.getfixturevalue("vcr_config"), FreshConfig) or isinstance(
+                request.getfixturevalue("vcr_markers"), FreshMarkers
+            )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_recording_configure(self, vcr: vcrpy.VCR) -> None:
@@ -444,17 +465,19 @@ class Session:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
         """Close the gate of a test that did not pass before its cassette is saved, and give the verdict afterwards."""
-        attempt = self._attempt
-        if attempt is None or attempt.item is not item:
-            return (yield)
-        attempt.close_gate()
+        attempt = self._attempt if self._attempt is not None and self._attempt.item is item else None
+        if attempt is not None:
+            attempt.close_gate()
         try:
             return (yield)
         finally:
-            self._attempt = None
-            attempt.left_behind = self._guard.take_left()
-            self._tell(attempt)
-            self._outage.end(item.session)
+            self._guard.end(item)
+            self._shared.hand_to(item)
+            if attempt is not None:
+                self._attempt = None
+                attempt.left_behind = self._guard.take_left()
+                self._tell(attempt)
+                self._outage.end(item.session)
 
     def _running(self) -> Attempt:
         """The attempt that is under way: a fixture is set up."""
@@ -481,45 +504,32 @@ class Session:
         for name, told in item.user_properties:
             if name == PROPERTY:
                 verdict = verdict.after(Verdict.parse(str(told)))
-        item.user_properties[:] = [*_others(item.user_properties), (PROPERTY, verdict.bounded().dump())]
+        travelling = verdict.bounded()
+        text = self._summary.told(travelling)
+        item.user_properties[:] = [*_others(item.user_properties), (PROPERTY, text)]
         if self._report is not None and verdict.verdict != "UNMARKED:NO_TRAFFIC":
-            self._report.add(item.nodeid, verdict)
-
-    def pytest_runtest_logfinish(self) -> None:
-        """All that is to be told of a test has been sent."""
-        if self._journal is not None:
-            self._journal.test_is_told()
-
-    # --- what is shown
+            self._report.add(item.nodeid, verdict, text if travelling is verdict else None)
 
     @property
     def _is_verbose(self) -> bool:
         """Whether somebody sees a word beside each test; with ``-p no:terminal`` there is not even the option."""
         return getattr(self._config.option, "verbose", 0) >= 1
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Generator[None, Any, Any]:
-        """Show the verdict beside PASSED and FAILED; pytest writes that word only with ``-v``. A later verdict gets a line of its own."""
-        status = yield
-        # The lines of pytest's own summary are read by tools: those stay as they are.
-        if not self._is_verbose or self._finished or not hasattr(report, "when") or (told := _told(report)) is None:
-            return status
-        verdict = Verdict.parse(told).verdict
-        if report.when == "call":
-            self._shown[report.nodeid] = verdict
-        elif report.when != "teardown" or self._shown.pop(report.nodeid, verdict) == verdict:
-            return status
-        if verdict == "UNMARKED:NO_TRAFFIC":
-            return status
-        category, letter, word = status
-        text, markup = word if isinstance(word, tuple) else (word, None)
-        text = f"{text} {verdict}".strip()
-        return category, letter, (text, markup) if markup is not None else text
 
+class Arrivals:
+    """The reports of all tests, in the one process that hears them."""
 
-def _told(report: Any) -> str | None:
-    told: str | None = dict(report.user_properties).get(PROPERTY)
-    return told
+    def __init__(self, shared: SharedFixtures, totals: Totals) -> None:
+        """Hand them on."""
+        self._shared = shared
+        self._totals = totals
+
+    # Before JUnit's: what a test cost stands in its properties, and is known only here. What its fixtures did is nothing it has to say.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a phase of a test."""
+        self._shared.take_from(report)
+        self._totals.take(report)
 
 
 def _others(properties: list[tuple[str, object]]) -> list[tuple[str, object]]:

@@ -66,6 +66,7 @@ class Summary:
     hints: list[str] = field(default_factory=list)
     """What the user should know of the settings."""
     _orphans: list[str] | None = None
+    _told: tuple[str, Verdict] | None = None
 
     def add(self, nodeid: str, verdict: Verdict) -> Bill:
         """Take a test's verdict, and price its calls; a later one replaces it (a rerun), and knows what the earlier one spent."""
@@ -73,6 +74,15 @@ class Summary:
         bill = self.bills[nodeid] = Bill().add(verdict.used)
         bill.unknown_calls += verdict.leaked
         return bill
+
+    def told(self, verdict: Verdict) -> str:
+        """A verdict as text, in the process that comes to it."""
+        self._told = (verdict.dump(), verdict)
+        return self._told[0]
+
+    def read(self, text: str) -> Verdict:
+        """A verdict of which that is the text. What this process told a moment ago it need not read again."""
+        return self._told[1] if self._told is not None and text is self._told[0] else Verdict.parse(text)
 
     def lose(self, nodeid: str, verdict: Verdict) -> None:
         """Take the verdict of a test that was broken off, which is no success."""
@@ -93,7 +103,10 @@ class Summary:
 
     def note(self, report: pytest.TestReport) -> None:
         """Take the outcome and the time of a phase."""
-        self.outcomes.setdefault(report.nodeid, Outcome()).note(report)
+        outcome = self.outcomes.get(report.nodeid)
+        if outcome is None:
+            outcome = self.outcomes[report.nodeid] = Outcome()
+        outcome.note(report)
 
     def bill(self) -> Bill:
         """What the whole run spent and avoided."""

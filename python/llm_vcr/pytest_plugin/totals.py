@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -37,6 +38,7 @@ class Totals:
         self._budget = budget
         self._report = report
         self._is_worker = hasattr(config, "workerinput")
+        self._is_each = config.getoption("dist", "no") == "each"
         self.collected = Collected(config)
         self.summary = Summary(project=settings.project or config.rootpath.name)
         self.failures: list[Failure] = []
@@ -79,12 +81,8 @@ class Totals:
 
     # --- the tests
 
-    # Before JUnit's: what a test cost stands in its properties, and is known only here.
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    def take(self, report: pytest.TestReport) -> None:
         """Take a phase of a test, and price its calls when it is over."""
-        if self._is_worker:
-            return
         self.summary.note(report)
         self._presented.note(report)
         if report.when != "teardown":
@@ -92,14 +90,14 @@ class Totals:
         told = dict(report.user_properties).get(PROPERTY)
         if not isinstance(told, str):
             return
-        verdict = self._of_every_worker(report, self.summary.found(report.nodeid, Verdict.parse(told)))
+        verdict = self._of_every_worker(report, self.summary.found(report.nodeid, self.summary.read(told)))
         bill = self.summary.add(report.nodeid, verdict)
         others = [one for one in report.user_properties if one[0] != PROPERTY]
         report.user_properties = [*others, *_properties(verdict, bill)]
 
     def _of_every_worker(self, report: pytest.TestReport, verdict: Verdict) -> Verdict:
         """Under ``--dist=each`` every worker runs every test: what the others spent counts as that of earlier attempts does."""
-        if self._config.getoption("dist", "no") != "each":
+        if not self._is_each:
             return verdict
         worker = report.node.gateway.id
         told = self._by_worker.setdefault(report.nodeid, {})
@@ -140,7 +138,7 @@ class Totals:
         known = self.summary.tests()
         whole: dict[str, Any] | None = None
         if self._report is not None and self._worth_telling:
-            whole = self._report.merge(data, known)
+            whole = self._report.merge(data, self.summary.verdicts, known)
         if self._presented.wanted:
             # Without a folder, what came with the tests' reports.
             tests = {nodeid: {**asdict(one), **known[nodeid]} for nodeid, one in self.summary.verdicts.items()}
@@ -170,15 +168,13 @@ class Totals:
 def _properties(verdict: Verdict, bill: Bill) -> list[tuple[str, object]]:
     """What a report carries: everything as one JSON, and beside it what people read in JUnit XML."""
     totals = bill.totals()
-    # `dataclasses.replace` looks at every field, which is dear for two dozen of them and for every test.
-    whole = Verdict(**{**vars(verdict), "used": (), **totals})
-    plain: dict[str, object] = {
-        "verdict": verdict.verdict,
-        "live": verdict.paid,
-        "replayed": verdict.played + verdict.repeated,
-        "refused": verdict.stopped,
-        "spent_usd": f"{totals['spent']:.6f}",
-        "avoided_usd": f"{totals['avoided']:.6f}",
-        "unknown_price_calls": totals["unknown_calls"],
-    }
-    return [(PROPERTY, whole.dump()), *((f"{PROPERTY}_{name}", value) for name, value in plain.items())]
+    return [
+        (PROPERTY, json.dumps({**vars(verdict), "used": (), **totals})),
+        (f"{PROPERTY}_verdict", verdict.verdict),
+        (f"{PROPERTY}_live", verdict.paid),
+        (f"{PROPERTY}_replayed", verdict.played + verdict.repeated),
+        (f"{PROPERTY}_refused", verdict.stopped),
+        (f"{PROPERTY}_spent_usd", f"{totals['spent']:.6f}"),
+        (f"{PROPERTY}_avoided_usd", f"{totals['avoided']:.6f}"),
+        (f"{PROPERTY}_unknown_price_calls", totals["unknown_calls"]),
+    ]

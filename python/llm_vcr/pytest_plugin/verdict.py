@@ -22,6 +22,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from llm_vcr.pytest_plugin.spending import live_part
@@ -77,16 +78,20 @@ class Verdict:
     """Calls of which nobody knows the price."""
 
     def dump(self) -> str:
-        """As text: JUnit XML would write a dict as Python's ``repr``."""
+        """As text, to travel: what is empty is left out."""
         # What is in the tuples is plain already: `asdict` would copy all of it for nothing.
-        return json.dumps(vars(self))
+        return json.dumps({name: value for name, value in vars(self).items() if value})
 
     @classmethod
     def parse(cls, text: str) -> Verdict:
         """Read what `dump` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
+        return cls.of(json.loads(text))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Verdict:
+        """The verdict of these plain values."""
+        frozen: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return cls(**frozen)
 
     def after(self, earlier: Verdict) -> Verdict:
         """This verdict, of a test to which an earlier attempt came to another one."""
@@ -124,6 +129,11 @@ class Verdict:
         return replace(self, misses=tuple(self.misses[one] for one in different), calls=self.calls[:_TRAVELLING])
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out to travel, for certain."""
+        return len(self.misses) < _TRAVELLING and len(self.calls) < _TRAVELLING
+
+    @property
     def paid(self) -> int:
         """Calls that went live, of all attempts."""
         return self.live + self.leaked + self.earlier_live
@@ -157,26 +167,36 @@ def judge(
     ``more_notes`` stand behind those of the cassettes. What they ``used``, the facts of what is ``kept`` and the ``scope`` are taken over.
     """
     opened = list(cassettes)
-    counts = {name: sum([getattr(cassette.counts, name) for cassette in opened]) for name in _COUNTED_BY_CASSETTES}
-    counts["refused"] += sum(one.refused for one in around)
-    counts["leaked"] = sum(not one.refused for one in around)
-    reasons = [disabled] if disabled else [reason for cassette in opened for reason in cassette.why_not_kept()]
-    reasons += [f"a call to {one.host} around every cassette was refused" for one in around if one.refused]
-    saved = any(one.saved for one in opened) if stored is None else stored
-    masked = Counter(value for one in opened for value in one.masked_values) if counts["masked"] else {}
+    counts = dict.fromkeys(_COUNTED_BY_CASSETTES, 0)
+    reasons = [disabled] if disabled else []
+    for cassette in opened:
+        for name, number in vars(cassette.counts).items():
+            counts[name] += number
+        if not disabled:
+            reasons += cassette.why_not_kept()
+    refused = [one for one in around if one.refused] if around else []
+    counts["refused"] += len(refused)
+    counts["leaked"] = len(around) - len(refused)
+    if refused:
+        reasons += [f"a call to {one.host} around every cassette was refused" for one in refused]
+    masked = [value for one in opened for value in one.masked_values] if counts["masked"] else []
     return Verdict(
-        _around(opened, disabled) if around else _word(counts, opened, saved) if opened else _without(disabled),
+        _around(opened, disabled) if around else _word(counts, opened, stored) if opened else _without(disabled),
         **counts,
         reason="; ".join(dict.fromkeys(reasons)),
         disabled=disabled or "",
-        notes=(*(note for one in opened for note in one.notes), *more_notes),
-        misses=tuple(asdict(miss) for one in opened for miss in one.misses),
-        calls=tuple(one.dump() for one in around),
-        masked_values=tuple({"what": what, "path": path, "count": count} for (what, path), count in masked.items()),
+        notes=(*chain.from_iterable([one.notes for one in opened]), *more_notes),
+        misses=tuple(map(asdict, chain.from_iterable([one.misses for one in opened]))),
+        calls=tuple([one.dump() for one in around]) if around else (),
+        masked_values=_listed(masked) if masked else (),
         used=used,
         cassettes=tuple(kept),
         scope=scope,
     )
+
+
+def _listed(masked: Iterable[tuple[str, str]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"what": what, "path": path, "count": count} for (what, path), count in Counter(masked).items())
 
 
 def _around(opened: Sequence[Cassette], disabled: str | None) -> str:
@@ -187,14 +207,14 @@ def _without(disabled: str | None) -> str:
     return "UNMARKED:NO_TRAFFIC" if disabled is None else "DISABLED"
 
 
-def _word(counts: Mapping[str, int], opened: Sequence[Cassette], stored: bool) -> str:
+def _word(counts: Mapping[str, int], opened: Sequence[Cassette], stored: bool | None) -> str:
     answered = counts["played"] + counts["repeated"]
     if counts["live"] or counts["refused"]:
-        if stored and counts["recorded"]:
+        if counts["recorded"] and (any(one.saved for one in opened) if stored is None else stored):
             return "PARTIAL" if answered else "MISS:RECORDED"
         return "MISS:OVERFLOW" if any(one.overflow for one in opened) else "MISS:NOT_PERSISTED"
     if not answered:
         return "NOOP"
-    if any(one.stale for one in opened):
+    if counts["stale"]:
         return "HIT:STALE"
     return "HIT:MASKED" if counts["masked"] else "HIT"
