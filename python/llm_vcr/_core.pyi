@@ -1,7 +1,7 @@
 """The Rust core. Bytes in, bytes out: what is to be done to a body is done in one call."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, final
 
 NO_KEY: Final[str]
@@ -101,6 +101,12 @@ def redact(body: bytes) -> bytes:
 
 def redact_keys(body: bytes) -> bytes:
     """The body without secrets that are known by their own shape, whatever stands around them: what an answer may lose."""
+
+def header_store(headers: Mapping[str, Any]) -> dict[str, tuple[str, Any]] | None:
+    """A request's headers as vcrpy keeps them: by name in lower case the name as written and its value.
+
+    ``None`` for anything but a dict of different names with one value each, in a list.
+    """
 
 def redact_uri(uri: str) -> str:
     """The URI without credentials in its query and its user information."""

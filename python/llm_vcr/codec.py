@@ -10,7 +10,7 @@ import functools
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ import yaml
 from llm_vcr import _core, json_layout
 from llm_vcr.errors import CassetteFileError, UnsupportedBodyError
 from llm_vcr.request import read_body
-from llm_vcr.stores.base import CassetteRecord, Episode
+from llm_vcr.stores.base import CassetteRecord, Episode, made
 
 FORMAT_VERSION = 1
 """The version of vcrpy's cassette format that this module reads and writes."""
@@ -205,20 +205,22 @@ def read(data: bytes, path: str, serializer: Serializer | None = None) -> Casset
 
 def read_file(path: str) -> CassetteRecord | None:
     """The cassette in the file at ``path``, or ``None`` where it cannot be read or is unusual: `read` then knows more, or says why."""
-    return _usual(lambda: _core.read_yaml_file(path, _resolve))
+    try:
+        return _usual(_core.read_yaml_file(path, _resolve))
+    except (yaml.YAMLError, ValueError):  # a date that cannot be
+        return None
 
 
 def _read_plain(data: bytes) -> CassetteRecord | None:
     """As `read_file`, of what stands in a file."""
-    return _usual(lambda: _core.read_yaml(data, _resolve))
-
-
-def _usual(load: Callable[[], Any]) -> CassetteRecord | None:
-    """The cassette in what ``load`` gives, or ``None`` where anything is unusual: `decode` knows what to make of it, or what to say."""
     try:
-        tree = load()
-    except (yaml.YAMLError, ValueError):  # a date that cannot be
+        return _usual(_core.read_yaml(data, _resolve))
+    except (yaml.YAMLError, ValueError):
         return None
+
+
+def _usual(tree: Any) -> CassetteRecord | None:
+    """The cassette in what the core has read, or ``None`` where anything is unusual: `decode` knows what to make of it, or what to say."""
     if not isinstance(tree, dict) or not isinstance(tree.get("interactions"), list):
         return None
     version = tree.get("version", FORMAT_VERSION)
@@ -258,15 +260,19 @@ def _plain_episode(one: Any) -> Episode | None:
         return None
     if not usual:
         return None
+    if _core.header_store(headers) is None and (headers := _first_values(headers)) is None:
+        return None
+    return made(Episode, request={"method": method, "uri": uri, "headers": headers, "body": body}, response=response)
+
+
+def _first_values(headers: Mapping[Any, Any]) -> dict[str, list[Any]] | None:
+    """Headers with the first value of each, as vcrpy's `HeadersDict` has them; ``None`` for what it would read in another way."""
     plain = {}
     for name, values in headers.items():
         if type(name) is not str or type(values) is not list or not values:
             return None
-        # As vcrpy's `HeadersDict`: the first value only.
-        plain[name] = values if len(values) == 1 else values[:1]
-    if len({name.lower() for name in plain}) != len(plain):
-        return None
-    return Episode({"method": method, "uri": uri, "headers": plain, "body": body}, response)
+        plain[name] = values[:1]
+    return plain if len({name.lower() for name in plain}) == len(plain) else None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -313,11 +319,14 @@ def decode(text: str, path: str, serializer: Serializer | None = None) -> Casset
 
 
 def _record(episodes: list[Episode], data: Mapping[str, Any]) -> CassetteRecord:
-    return CassetteRecord(
-        tuple(episodes),
+    return made(
+        CassetteRecord,
+        episodes=tuple(episodes),
         recorded_at=_moment(data.get("recorded_at")),
         ttl=_seconds(data.get("ttl_seconds")),
         metadata=data.get("metadata") or {},
+        unreadable={},
+        scattered={},
     )
 
 

@@ -7,14 +7,15 @@ import logging
 import math
 import os
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.serializers import yamlserializer
 
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, SecretWarning, StoreUnavailableError, StoreWarning
@@ -62,8 +63,9 @@ class Persister:
         self.root = root if isinstance(root, Path) else Path.cwd() if root is None else Path(root)
         self.store: Store = store if store is not None else FileStore(self.root)
         self.settings = settings or Settings()
-        own: float = getattr(self.store, "default_ttl", math.inf)
-        self.ttl: float = next(one for one in (ttl, self.settings.ttl, own) if one is not None)
+        if ttl is None:
+            ttl = self.settings.ttl
+        self.ttl: float = getattr(self.store, "default_ttl", math.inf) if ttl is None else ttl
         self.extra_paths = tuple(extra_paths)
         self.failures: list[str] = []
         """What could not be saved, one sentence each."""
@@ -75,7 +77,7 @@ class Persister:
         """Why no call may be made any more: the store is out of reach, and ``llm_vcr_on_outage`` is ``fail``."""
         self._on_lost = on_lost
         # Its requests hold a record: it is needed no longer than they are.
-        self._loaded: WeakValueDictionary[str, CassetteRecord] = WeakValueDictionary()
+        self._loaded: dict[str, weakref.ref[CassetteRecord]] = {}
         self._ids: dict[tuple[Path, str | os.PathLike[str]], str] = {}
         """Each is asked for several times a test, and finding one is dear."""
         self._leases = Leases.of(self.store)
@@ -88,14 +90,14 @@ class Persister:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
         known = self._ids.get((self.root, path))
         if known is None:
-            name = os.path.join(self.root, path)
-            known = self._id_of(os.path.abspath(name))
-            if self.root.is_absolute():  # or else it changes with the working directory
+            root = os.fspath(self.root)
+            known = self._id_of(os.path.abspath(os.path.join(root, path)), os.path.abspath(root))
+            if os.path.isabs(root):  # or else it changes with the working directory
                 self._ids[self.root, path] = known
         return known
 
-    def _id_of(self, name: str) -> str:
-        below = os.path.join(os.path.abspath(self.root), "")
+    def _id_of(self, name: str, root: str) -> str:
+        below = root if root.endswith(os.sep) else root + os.sep
         if name.startswith(below) and self.settings.format != "json":
             # Nearly every one, and a `Path` is dear.
             return name[len(below) :].replace(os.sep, "/")
@@ -103,7 +105,6 @@ class Persister:
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
             # vcrpy and pytest-recording name cassettes by their serializer, which is YAML's.
             absolute = absolute.with_suffix(".json")
-        root = os.path.abspath(self.root)
         with contextlib.suppress(ValueError):
             return absolute.relative_to(root).as_posix()
         if not isinstance(self.store, FileStore):
@@ -125,8 +126,8 @@ class Persister:
         record = self._load(store, cassette_id)
         episodes = [(one, False) for one in record.episodes] if record is not None else []
         if record is not None:
-            self._loaded[cassette_id] = record
-        for extra in dict.fromkeys(self.cassette_id(one) for one in self.extra_paths):
+            self._loaded[cassette_id] = weakref.ref(record)
+        for extra in dict.fromkeys(map(self.cassette_id, self.extra_paths)):
             if extra != cassette_id and (more := self._load(store, extra)) is not None:
                 episodes += [(one, True) for one in more.episodes]
         if record is None and not episodes:
@@ -210,7 +211,7 @@ class Persister:
             self._safe(cassette_id, number, request, _episode(request, response, plain_rules=plain_rules))
             for number, (request, response) in enumerate(ours, 1)
         )
-        base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id)
+        base = cassette_dict["base"] if "base" in cassette_dict else self._loaded.get(cassette_id, lambda: None)()
         record = CassetteRecord(
             episodes,
             recorded_at=datetime.now(UTC),
@@ -246,11 +247,9 @@ class Persister:
         return safe
 
     def _store(self, serializer: Serializer | None) -> Store:
-        from vcr.serializers import yamlserializer
-
-        if isinstance(self.store, FileStore) and serializer is not None and serializer is not yamlserializer:
-            return self.store.with_serializer(serializer)
-        return self.store
+        if serializer is None or serializer is yamlserializer or not isinstance(self.store, FileStore):
+            return self.store
+        return self.store.with_serializer(serializer)
 
 
 def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:

@@ -140,8 +140,9 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         made: Request = cls.__new__(cls)
         made.method, made.uri, made._body = method, uri, body
         made._was_file = made._was_iter = False
-        made._headers = HeadersDict()
-        made._headers._store = {name.lower(): (name, values[0]) for name, values in headers.items()}
+        store = _core.header_store(headers)
+        made._headers = HeadersDict.__new__(HeadersDict)
+        made._headers._store = {name.lower(): (name, values[0]) for name, values in headers.items()} if store is None else store
         made.stored = True
         return made
 

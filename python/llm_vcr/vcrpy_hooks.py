@@ -40,7 +40,7 @@ INTERNALS = {
         "load",
         "write_protected",
     ),
-    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_patch_generator"),
+    "vcr.cassette:CassetteContextDecorator": ("__enter__", "__exit__", "_execute_function", "_non_cassette_arguments"),
     "vcr.request:Request": ("_to_dict", "_from_dict", "body", "headers"),
     "vcr.request:HeadersDict": ("copy",),
     "vcr.patch:CassettePatcherBuilder": ("build",),
@@ -139,7 +139,7 @@ class _Hook:
 
 _USER_FILTERS = {
     "before_record_request": (
-        *("before_record_request", "before_record", "filter_headers", "filter_query_parameters", "filter_post_data_parameters"),
+        *("before_record_request", "filter_headers", "filter_query_parameters", "filter_post_data_parameters"),
         *("ignore_hosts", "ignore_localhost"),
     ),
     "before_record_response": ("before_record_response", "decode_compressed_response"),
@@ -231,7 +231,7 @@ def _use_cassette(vcr: vcrpy.VCR, with_current_defaults: bool = False, **kwargs:
     merged = functools.partial(arguments_of, vcr, kwargs)
     if with_current_defaults:
         frozen = merged()
-        return _Context(Cassette, lambda: dict(frozen))
+        return _Context(Cassette, frozen.copy)
     return _Context(Cassette, merged)
 
 
@@ -239,22 +239,30 @@ def arguments_of(vcr: vcrpy.VCR, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """What a cassette of ours is made with, on a ``vcr.VCR`` that `install` has seen, with these keyword arguments of ``use_cassette``."""
     policy: Policy = vcr._llm_vcr_policy
     ours, options = _split(kwargs)
+    if "before_record" in options:  # the same by an older name, which vcrpy looks at only where there is no other
+        options.setdefault("before_record_request", options.pop("before_record"))
     for name in _COMPOSED:
-        hooks = _listed(options.get(name, getattr(vcr, name)))
+        hooks = options.get(name, getattr(vcr, name))
+        if hooks is None:
+            continue
+        hooks = _listed(hooks)
         # Our cassette calls the filters itself, each when its time has come.
         options[name] = [one for one in hooks if not isinstance(one, _Hook)]
         for hook in hooks:
             ours = {**hook.overrides, **ours} if isinstance(hook, _Hook) else ours
-    policy = policy.under("vcr_config", ours)
+    policy = policy.under("vcr_config", ours) if ours else policy
     options |= policy.forced
-    if _is_default_match(options.get("match_on", ())):
+    if "match_on" in options and _is_default_match(options["match_on"]):
         options["match_on"] = MATCH_ON
     arguments: dict[str, Any] = vcr.get_merged_config(**options)
     for name, switches in _USER_FILTERS.items():
         # vcrpy makes a filter of nothing, which copies each request and answer for nothing.
         if not any(options.get(one, getattr(vcr, one, None)) for one in switches):
             arguments[name] = None
-    arguments["match_on"] = [_ours(policy, one) for one in arguments["match_on"]]
+    # The registered ones may be under other settings.
+    matchers = policy.filters.matchers
+    own = {"llm_body": matchers.body, "llm_key": matchers.key, "llm_request": matchers.request}
+    arguments["match_on"] = [own.get(getattr(one, "__name__", ""), one) for one in arguments["match_on"]]
     arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
     arguments["record_on_exception"] = False
     arguments["allow_playback_repeats"] = options.get("allow_playback_repeats", True)
@@ -278,25 +286,39 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
     """vcrpy's, with our mends in place before it patches the clients; the cassette is left even if it was not saved."""
 
     _args_getter: Callable[[], dict[str, Any]]
-    _args_later: Callable[[], dict[str, Any]]
+    _cassette: Cassette | None = None
+    _patched: Iterator[Any] | None = None
 
     def __enter__(self) -> Any:
-        # vcrpy asks for the arguments again when it leaves; whatever became of the user's object meanwhile, it must un-patch.
+        """As vcrpy's. The arguments are asked for once: whatever becomes of the user's object meanwhile, it must be left."""
+        if self._patched is not None:
+            raise AssertionError("Cassette already open.")
         arguments = self._args_getter()
         if (before_open := arguments["policy"].before_open) is not None:
             before_open(arguments)
-        self._args_later, self._args_getter = self._args_getter, lambda: dict(arguments)
+        if "path" not in arguments:
+            return super().__enter__()  # which says what is missing
+        transformer = arguments.get("path_transformer")
+        path = transformer(arguments["path"]) if transformer else arguments["path"]
+        for name in self._non_cassette_arguments:
+            arguments.pop(name, None)
+        self._cassette = self.cls.load(**{**arguments, "path": path})
+        self._patched = self._patch_generator(self._cassette)
         try:
-            return super().__enter__()
+            return next(self._patched)
         except BaseException:
-            self._args_getter = self._args_later
+            self._cassette = self._patched = None
             raise
 
     def __exit__(self, *error: object) -> None:
+        cassette, patched = self._cassette, self._patched
+        self._cassette = self._patched = None
         try:
-            super().__exit__(*error)
+            if cassette is not None and not any(error):
+                cassette._save()
         finally:
-            self._args_getter = self._args_later
+            if patched is not None:
+                next(patched, None)
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
@@ -306,14 +328,8 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
             cassette.close()
 
 
-def _ours(policy: Policy, matcher: Any) -> Any:
-    """The policy's own matcher of this name, which may be under other settings than the registered one; any other as it is."""
-    mine = policy.filters.matchers
-    return {"llm_body": mine.body, "llm_key": mine.key, "llm_request": mine.request}.get(getattr(matcher, "__name__", ""), matcher)
-
-
 def _listed(hooks: Any) -> list[Any]:
-    return [] if hooks is None else list(hooks) if isinstance(hooks, list | tuple) else [hooks]
+    return list(hooks) if isinstance(hooks, list | tuple) else [hooks]
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
 
 mod convert;
+mod headers;
 mod yaml;
 
 use pyo3::prelude::*;
@@ -189,6 +190,11 @@ mod _core {
     #[pyfunction]
     fn redact_keys<'py>(body: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
         changed(body, secrets::redact_keys)
+    }
+
+    #[pyfunction]
+    fn header_store<'py>(headers: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        super::headers::store(headers)
     }
 
     #[pyfunction]

@@ -60,14 +60,18 @@ def test_a_users_filter_runs_after_ours(url: str, tmp_path: Path) -> None:
     assert "X-Mine" in (tmp_path / "a.yaml").read_text()
 
 
-def test_what_a_users_filter_leaves_out_is_nobodys(provider: FakeProvider, url: str, tmp_path: Path) -> None:
-    ours = llm_vcr.VCR(before_record_request=lambda request: None if b"private" in (request.body or b"") else request)
-    with ours.use_cassette(tmp_path / "a.yaml") as cassette:
+@pytest.mark.parametrize("name", ["before_record_request", "before_record"])
+@pytest.mark.parametrize("where", ["vcr", "cassette"])
+def test_what_a_users_filter_leaves_out_is_nobodys(provider: FakeProvider, url: str, tmp_path: Path, name: str, where: str) -> None:
+    mine: dict[str, Any] = {name: lambda request: None if b"private" in (request.body or b"") else request}
+    ours = llm_vcr.VCR(**mine if where == "vcr" else {})
+    options = mine if where == "cassette" else {}
+    with ours.use_cassette(tmp_path / "a.yaml", **options) as cassette:
         ask(url, "private")
         ask(url, "public")
     assert (cassette.counts.live, cassette.counts.recorded, len(cassette)) == (1, 1, 1)
     assert "private" not in (tmp_path / "a.yaml").read_text()
-    with ours.use_cassette(tmp_path / "a.yaml", record_mode="none") as cassette:
+    with ours.use_cassette(tmp_path / "a.yaml", record_mode="none", **options) as cassette:
         ask(url, "private")
         ask(url, "public")
     assert (cassette.counts.played, cassette.counts.refused) == (1, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llm_vcr import CassetteFileError, codec
 from llm_vcr.stores import CassetteRecord, Episode
+from llm_vcr.stores.base import made
 from llm_vcr.vcr_request import Request
 from vcr.serialize import deserialize
 from vcr.serializers import jsonserializer, yamlserializer
@@ -160,6 +162,14 @@ def test_everything_comes_back(serializer: Any) -> None:
     assert [Request.of(one).body for one in requests] == [b'{"a": 1}', None, "ü\n".encode()]
     assert responses[0] == first.episodes[0].response
     assert metadata == {"seed": [1, "two"]}
+
+
+def test_what_is_made_of_its_fields_is_like_any_other() -> None:
+    fields: dict[str, Any] = {"request": {"method": "GET"}, "response": {"status": {}}}
+    one, other = made(Episode, **fields), Episode(**fields)
+    assert (one, repr(one), replace(one, key="a"), one.key, one.is_stale()) == (other, repr(other), replace(other, key="a"), None, False)
+    with pytest.raises(AttributeError):
+        one.key = "b"  # type: ignore[misc]
 
 
 def test_an_empty_cassette_is_one() -> None:

@@ -62,7 +62,8 @@ def test_what_was_read_is_let_go_with_its_cassette(tmp_path: Path, stock: bool) 
     save(persister.store, "a.yaml", "one", "two")
     with library.use_cassette(str(tmp_path / "a.yaml")) as cassette:
         gc.collect()
-        held = persister._loaded["a.yaml"]
+        held = persister._loaded["a.yaml"]()
+        assert held is not None
         assert len(cassette) == len(held.episodes) == 2
         keep(cassette, "three")
     # It was the base of what was saved, so nothing was dropped and nothing is there twice.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import http.client
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,15 +119,33 @@ def test_what_outlives_its_cassette_stays_its_own(provider: FakeProvider, tmp_pa
     assert (len(first), len(second)) == (2, 0)
 
 
-def test_a_cassette_is_not_kept_alive(tmp_path: Path) -> None:
+def test_a_cassette_is_not_kept_alive(provider: FakeProvider, tmp_path: Path) -> None:
     ours = llm_vcr.VCR()
-    for number in range(2):
-        with ours.use_cassette(tmp_path / f"{number}.yaml") as cassette:
-            pass
-    seen = id(cassette)
-    del cassette
     gc.collect()
-    assert not [one for one in gc.get_objects() if id(one) == seen and type(one).__name__ == "Cassette"]
+    gc.disable()  # it is gone when it is left, and not some time later
+    try:
+        for _ in range(2):
+            with ours.use_cassette(tmp_path / "a.yaml") as cassette, httpx.Client(headers=KEY) as client:
+                client.get(f"{provider.url}/v1/models")
+            left = [weakref.ref(one) for one in (cassette, *cassette.requests)]
+            del cassette
+            assert [one() for one in left] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_a_context_is_used_once_at_a_time(tmp_path: Path) -> None:
+    for library in (vcrpy.VCR(), llm_vcr.VCR()):
+        context = library.use_cassette(tmp_path / "a.yaml")
+        for _ in range(2):
+            with context, pytest.raises(AssertionError, match="already open"):
+                context.__enter__()
+        with pytest.raises(TypeError, match="needs a path"):
+            library.use_cassette().__enter__()
+        (tmp_path / "b.yaml").write_text("broken: [")
+        for _ in range(2):
+            with pytest.raises(Exception, match=r"(?i)b\.yaml|expected"):
+                context = library.use_cassette(tmp_path / "b.yaml").__enter__()
 
 
 def test_somebody_elses_patch_is_seen_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

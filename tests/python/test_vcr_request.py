@@ -18,7 +18,11 @@ import llm_vcr
 import pytest
 import requests
 import urllib3
+from hypothesis import example, given
+from hypothesis import strategies as st
+from llm_vcr import _core
 from llm_vcr.vcr_request import AiohttpRequest, Request
+from vcr.request import HeadersDict
 from vcr.request import Request as VcrRequest
 
 from tests.fake_provider import FakeProvider
@@ -51,6 +55,25 @@ def test_the_body_is_bytes_whatever_was_handed_over(make: Callable[[], Any]) -> 
         assert request._to_dict()["body"] == b'{"a": 1}'
         request.body = make()
         assert request.body == b'{"a": 1}'
+
+
+@given(st.dictionaries(st.text(), st.lists(st.text(), min_size=1, max_size=2)))
+@example({"É": ["a"], "é": ["b"]})
+@example({"X-A": ["a"], "x-a": ["b"]})
+@example({"X-A": ["a", "b"]})
+def test_stored_headers_are_kept_as_vcrpys(headers: dict[str, list[str]]) -> None:
+    twin = {name.lower(): (name, values[0]) for name, values in headers.items()}
+    plain = len(twin) == len(headers) and all(len(values) == 1 for values in headers.values())
+    assert _core.header_store(headers) == (twin if plain else None)
+    request = Request.loaded("GET", URL, headers, None)
+    assert [*request.headers._store.items()] == [*twin.items()]
+    if plain:
+        assert request.headers == HeadersDict({name: values[0] for name, values in headers.items()})
+
+
+@pytest.mark.parametrize("headers", [{"a": "b"}, {"a": ()}, {b"a": ["b"]}, {"a": []}, [], {1: ["b"]}, None])
+def test_other_headers_are_left_to_others(headers: Any) -> None:
+    assert _core.header_store(headers) is None
 
 
 @pytest.mark.parametrize("body", [None, b""])

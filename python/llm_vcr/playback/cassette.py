@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vcr import matchers as vcr_matchers
 from vcr.cassette import Cassette as VcrCassette
 from vcr.cassette import _run_hooks
 from vcr.errors import UnhandledHTTPRequestError
@@ -25,7 +24,6 @@ from llm_vcr import leaks
 from llm_vcr.persister import Persister
 from llm_vcr.playback.index import Index
 from llm_vcr.playback.miss import Miss, explain_miss
-from llm_vcr.playback.place import PARTS
 from llm_vcr.playback.policy import Counts, Policy
 from llm_vcr.playback.redirects import MAX_HOPS, dangling, without_fragment
 from llm_vcr.playback.refusal import Refusal, most_alike, refusal_answer
@@ -51,7 +49,8 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """Why answers are not in the cassette, one word or sentence each."""
         self.notes: list[str] = []
         """What a user should know of this cassette."""
-        if not self._compares_bodies():
+        self._index = Index(self._match_on, policy.filters)
+        if not self._index.compares_bodies:
             self.notes.append("match_on has no body: a changed prompt would be given the recorded answer (add 'llm_body')")
         self.replaces = policy.fresh_start
         """What is stored takes the place of episodes that were there and could not be played: stale ones, or all of them."""
@@ -68,7 +67,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """What kept a masked replay from being an exact one: cause and JSON path of the first difference, one for each."""
         self._repeats = allow_playback_repeats
         self._lock = threading.RLock()
-        self._index = Index(self._match_on, policy.filters)
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
         self._base: CassetteRecord | None = None
@@ -78,12 +76,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         """Redirects followed for one call of aiohttp's."""
         self._filters_requests = arguments.get("before_record_request") is not None
         self._filters_responses = arguments.get("before_record_response") is not None
-
-    def _compares_bodies(self) -> bool:
-        matchers = self.policy.filters.matchers
-        known = (matchers.body, matchers.request, vcr_matchers.body, vcr_matchers.raw_body)
-        # A matcher of the user's own may well look at the body: only vcrpy's and ours are known not to.
-        return any(one in known or (one not in PARTS and one not in (matchers.key, vcr_matchers.headers)) for one in self._match_on)
 
     def why_not_kept(self) -> list[str]:
         """Why calls were made, or refused, without their answer being stored."""

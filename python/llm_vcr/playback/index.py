@@ -5,13 +5,15 @@ It answers exactly as asking every matcher of ``match_on`` about every episode w
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import Any
+import functools
+from collections.abc import Container, Iterable
+from typing import Any, NamedTuple
 
+from vcr import matchers as vcr_matchers
 from vcr.matchers import _evaluate_matcher
 
 from llm_vcr.filters import Filters
-from llm_vcr.matchers import SESSION
+from llm_vcr.matchers import SESSION, Matchers
 from llm_vcr.playback.place import PARTS, Part
 from llm_vcr.vcr_request import Request
 
@@ -25,15 +27,16 @@ _LIKE = 8
 class Index:
     """The episodes by what they are matched on: looking one up costs the same among one and among a thousand."""
 
-    def __init__(self, match_on: Any, filters: Filters) -> None:
+    def __init__(self, match_on: Iterable[Any], filters: Filters) -> None:
         """Index on what the matchers of ``match_on`` look at, read under ``filters``."""
-        matchers = filters.matchers
-        self._matchers = matchers
-        self.parts: list[Part] = [PARTS[one] for one in match_on if one in PARTS]
+        self._matchers = filters.matchers
+        looks_at = _looks_at(tuple(match_on), filters.matchers)
+        self.parts = looks_at.parts
         """Where a request must go to match."""
-        self._by_body = matchers.body in match_on
-        self._by_key = matchers.key in match_on and filters.settings.credential != "ignore"
-        self._others = [one for one in match_on if one not in PARTS and one not in (matchers.body, matchers.key)]
+        self.compares_bodies = looks_at.bodies
+        self._by_body = looks_at.body
+        self._by_key = looks_at.key and filters.settings.credential != "ignore"
+        self._others = looks_at.others
         self._place_at: dict[tuple[Any, str], Any] = {}
         self.clear()
 
@@ -142,6 +145,33 @@ class Index:
         if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
             return False
         return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)
+
+
+class _LooksAt(NamedTuple):
+    """What some matchers look at."""
+
+    parts: tuple[Part, ...]
+    body: bool
+    """As ours does."""
+    key: bool
+    others: tuple[Any, ...]
+    """Those that have to be asked about each pair of requests."""
+    bodies: bool
+    """Whether a body may count at all."""
+
+
+@functools.lru_cache(maxsize=8)
+def _looks_at(match_on: tuple[Any, ...], matchers: Matchers) -> _LooksAt:
+    """What these matchers look at: nearly all cassettes of a run have the same ones."""
+    others = tuple(one for one in match_on if one not in PARTS and one not in (matchers.body, matchers.key))
+    return _LooksAt(
+        tuple(PARTS[one] for one in match_on if one in PARTS),
+        body=matchers.body in match_on,
+        key=matchers.key in match_on,
+        others=others,
+        # A matcher of the user's own may well look at the body: only this one is known not to.
+        bodies=matchers.body in match_on or any(one is not vcr_matchers.headers for one in others),
+    )
 
 
 def _form(request: Any) -> tuple[int, bytes] | None:

@@ -105,6 +105,8 @@ _made: tuple[Filters, ...] = ()
 def _filters(settings: Settings) -> Filters:
     """The filters under these settings, made once: they are immutable, and as dear as opening a small cassette."""
     global _made
+    if _made and _made[0].settings is settings:
+        return _made[0]
     found = next((one for one in _made if one.settings is settings), None) or Filters(settings)
     _made = (found, *(one for one in _made if one is not found))[:_KEPT]
     return found

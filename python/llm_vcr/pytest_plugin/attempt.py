@@ -60,6 +60,10 @@ class Attempt:
         kept = facts(self.cassettes, passed=self.why_not() is None, is_own=lambda cassette_id: is_own(self.item, cassette_id))
         return judge(self.cassettes, around, disabled=disabled, more_notes=self.left_behind, used=notes(self.cassettes), kept=kept)
 
+    def let_go(self) -> None:
+        """Hold on to no cassette any more, once the verdict is told: each knows by its policy whom to tell that it is open."""
+        self.cassettes.clear()
+
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""
         return judge(self.cassettes, around, disabled=disabled, stored=self.why_not() is None)

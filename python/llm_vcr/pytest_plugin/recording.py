@@ -40,8 +40,10 @@ class Recording:
         self._attempt = attempt
         self._stock: dict[str, Callable[..., Any]] = {}
         """pytest-recording's functions, by name."""
+        self._options: dict[str, Any] = {}
+        """What pytest-recording's fixtures of the whole run say."""
         self._folder: tuple[pytest.Item | pytest.Collector | None, str] = (None, "")
-        """Of the cassettes of the tests of a module."""
+        """Of the cassettes of the tests of a module or class."""
 
     # After everybody who may still change which fixtures a test has.
     @pytest.hookimpl(trylast=True)
@@ -84,21 +86,20 @@ class Recording:
         item: Any = attempt.item
         markers = without_rewrite("vcr_markers", self._stock["vcr_markers"](item._request))
         request = _Request(item, self._stock)
+        self._options = self._options or {name: self._stock[name](item._request) for name in ("record_mode", "disable_recording")}
         if markers:
             attempt.fresh_start = isinstance(markers, FreshMarkers) or isinstance(request.getfixturevalue("vcr_config"), FreshConfig)
         yield from self._stock["vcr"](
             request=request,
             vcr_markers=markers,
             vcr_cassette_dir=self._folder_of(item),
-            record_mode=self._stock["record_mode"](item._request),
-            disable_recording=self._stock["disable_recording"](item._request),
+            **self._options,
             pytestconfig=self._config,
         )
 
     def _folder_of(self, item: pytest.Item) -> str:
-        module = item.getparent(pytest.Module)
-        if self._folder[0] is not module:
-            self._folder = (module, self._stock["vcr_cassette_dir"](SimpleNamespace(node=module)))
+        if self._folder[0] is not item.parent:
+            self._folder = (item.parent, self._stock["vcr_cassette_dir"](SimpleNamespace(node=item.getparent(pytest.Module))))
         return self._folder[1]
 
 
@@ -107,6 +108,7 @@ class _Request:
 
     def __init__(self, item: Any, stock: Mapping[str, Callable[..., Any]]) -> None:
         self._item = item
+        self._own = item.stash[_OWN]
         self._stock = stock
 
     def __getattr__(self, name: str) -> Any:
@@ -114,7 +116,7 @@ class _Request:
 
     def getfixturevalue(self, name: str) -> Any:
         """A fixture's value: what pytest-recording's own functions say needs no set-up."""
-        if name not in _ASKED or name in self._item.stash[_OWN]:
+        if name not in _ASKED or name in self._own:
             return self._item._request.getfixturevalue(name)
         return self._stock[name]() if name == "vcr_config" else self._stock[name](self._item._request)
 

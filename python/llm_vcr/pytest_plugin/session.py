@@ -477,6 +477,7 @@ class Session:
                 self._attempt = None
                 attempt.left_behind = self._guard.take_left()
                 self._tell(attempt)
+                attempt.let_go()
                 self._outage.end(item.session)
 
     def _running(self) -> Attempt:

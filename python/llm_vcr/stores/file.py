@@ -60,10 +60,15 @@ class FileStore:
 
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`."""
-        path = self.found(cassette_id)
+        # Nearly every one is where its id says, and a `Path` is dear.
+        path: str | Path = os.path.join(self.root, cassette_id)
         signature = _signature(path)
+        if signature is None:
+            path = self.found(cassette_id)
+            signature = _signature(path)
         record = codec.read_file(str(path)) if self._serializer is None and signature is not None else None
         if record is None:
+            path = Path(path)
             try:
                 record = codec.read(path.read_bytes(), str(path), self._serializer)
             except (FileNotFoundError, NotADirectoryError):
@@ -203,7 +208,7 @@ def _alone(folder: Path) -> Iterator[None]:
 _Signature = tuple[int, int, int] | None
 
 
-def _signature(path: Path) -> _Signature:
+def _signature(path: str | Path) -> _Signature:
     """What changes whenever a file is replaced, or ``None`` where there is none."""
     try:
         stat = os.stat(path)

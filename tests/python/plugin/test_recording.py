@@ -173,3 +173,27 @@ def test_a_network_that_is_blocked_stays_so(suite: Suite, how: str) -> None:
     )
     options = ["--block-network"] if how == "option" else []
     assert ONE not in set_up(suite, "--record-mode=none", *options)
+
+
+def test_a_cassette_is_let_go_with_its_test(suite: Suite) -> None:
+    suite.write(
+        source="""
+        import gc, weakref
+
+        left = []
+
+        @pytest.mark.vcr
+        def test_one(vcr):
+            ask("one")
+            gc.collect()
+            gc.disable()
+            left.extend(weakref.ref(one) for one in (vcr, *vcr.requests))
+
+        def test_two():
+            gc.enable()
+            assert [one() for one in left] == [None, None]
+        """
+    )
+    for _ in range(2):
+        run = suite.run()
+        assert run.code == 0, run.text
