@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from llm_vcr import _core
-from llm_vcr.request import header
+from llm_vcr.request import header, text
 
 if TYPE_CHECKING:
     from llm_vcr.stores.base import Episode
@@ -26,6 +26,11 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 _USAGE = ("usage", "usageMetadata", "meta")
 """The members of an answer that tell what it used: of most, of Gemini, of Cohere's embeddings."""
+
+_MEMBERS = ["model", "modelVersion", *_USAGE]
+
+_DECODER = json.JSONDecoder()
+_ENCODER = json.JSONEncoder(sort_keys=True)
 
 _INSIDE = ("message", "response", "delta", "x_groq")
 """The members of a stream's event in which an answer may stand: Anthropic's, the responses API's, Cohere's, Groq's."""
@@ -71,7 +76,7 @@ def used(method: str, uri: str, asked: Mapping[str, Any], sent: bytes | None, re
     usage: dict[str, Any] = {member: told[member] for member in _USAGE if isinstance(told.get(member), dict)}
     if usage and answered is not None and answered != name:
         usage["model"] = answered
-    return Used(address, name, json.dumps(usage, sort_keys=True) if usage else "")
+    return Used(address, name, _ENCODER.encode(usage) if usage else "")
 
 
 def headers(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -87,8 +92,8 @@ def model(episode: Episode) -> str | None:
 
 
 def _asked_model(uri: str, headers: Mapping[str, Any], body: bytes | None) -> str | None:
-    for text in (_core.members(body, ["model", "modelId"]) or ()) if body else ():
-        if isinstance(name := _value(text), str):
+    for source in (_core.members(body, ["model", "modelId"]) or ()) if body else ():
+        if source is not None and isinstance(name := _value(source), str):
             return name
     found = _IN_PATH.search(urlsplit(uri).path)
     if found:
@@ -105,31 +110,33 @@ def _answered_model(told: Mapping[str, Any]) -> str | None:
 def answer(response: Mapping[str, Any]) -> dict[str, Any]:
     """What an answer says of itself: its model and what it used; of a stream, what its events say together."""
     data = body(response)
-    if content_type(response) == _EVENT_STREAM:
+    kind = content_type(response)
+    if kind == _EVENT_STREAM:
         told = _together(_messages(data))
-    elif is_stream(response):
+    elif _is_stream(kind, data):
         told = _together(_telling_events(data))
     elif data[:1] == b"[":
         # Gemini's stream without `alt=sse` is one array.
         told = _together(document(data) or ())
     else:
-        members = ["model", "modelVersion", *_USAGE]
-        found = zip(members, _core.members(data, members) or (), strict=False)
-        told = {name: _value(text) for name, text in found if text is not None}
+        found = zip(_MEMBERS, _core.members(data, _MEMBERS) or (), strict=False)
+        told = {name: _value(source) for name, source in found if source is not None}
     if not isinstance(told.get("usage"), dict) and (counted := _counted(response)):
         told["usage"] = counted
     return told
 
 
-def _value(text: bytes | None) -> Any:
+def _value(source: bytes) -> Any:
     try:
-        return None if text is None else json.loads(text)
+        # `json.loads` would find out first which encoding it is: the source is part of a JSON that was read as UTF-8.
+        return _DECODER.decode(source.decode("utf-8", "surrogatepass"))
     except ValueError:  # a number of thousands of digits
         return None
 
 
 def _counted(response: Mapping[str, Any]) -> dict[str, int]:
-    found = {name: header(response.get("headers"), of) for name, of in _HEADERS.items()}
+    there = {text(name).lower() for name in headers(response)}
+    found = {name: header(headers(response), of) for name, of in _HEADERS.items() if of in there}
     return {name: int(value) for name, value in found.items() if value is not None and value.isdecimal()}
 
 
@@ -218,7 +225,11 @@ def events(data: bytes) -> Iterator[tuple[str, str]]:
 
 def is_stream(response: Mapping[str, Any]) -> bool:
     """Whether an answer is a stream of server-sent events."""
-    return content_type(response) == "text/event-stream" or body(response).startswith((b"data:", b"event:"))
+    return _is_stream(content_type(response), body(response))
+
+
+def _is_stream(kind: str, data: bytes) -> bool:
+    return kind == "text/event-stream" or data.startswith((b"data:", b"event:"))
 
 
 def body(response: Any) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,11 +58,14 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
 def _size(store: FileStore, cassette_id: str) -> int | None:
     """Bytes of a cassette's file, or ``None`` where there is none."""
     # Nearly every one is where its id says, and to make a `Path` of that takes longer than to ask for its size.
-    with contextlib.suppress(OSError):
-        return os.stat(os.path.join(store.root, cassette_id)).st_size
-    with contextlib.suppress(OSError):
-        return store.found(cassette_id).stat().st_size
-    return None
+    return _bytes(os.path.join(store.root, cassette_id)) or _bytes(store.found(cassette_id))
+
+
+def _bytes(file: str | Path) -> int | None:
+    try:
+        return os.stat(file).st_size
+    except OSError:
+        return None
 
 
 def _bodies(cassette: Cassette) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 _HTTPX = (
@@ -66,8 +66,9 @@ class Leftovers:
     def __init__(self) -> None:
         self._places: dict[str, tuple[Any, str]] = {}
         """Owner and attribute of each place, by the name it has for people. The owner is the one that was there first."""
-        self._modules: set[str] = set()
-        self._groups: tuple[_Group, ...] = ()
+        self._waiting = set(PLACES)
+        """The modules that have not been imported."""
+        self._read: tuple[Callable[[Any], tuple[Any, ...]], Any] = (lambda _: (), None)
         self._first: dict[str, Any] = {}
         self._before: tuple[Any, ...] = ()
         self._of_fixtures: dict[Any, tuple[str, dict[str, Any]]] = {}
@@ -76,18 +77,20 @@ class Leftovers:
 
     def begin(self) -> None:
         """A test begins. What stands there now is not its doing."""
-        if new := [module for module in PLACES.keys() - self._modules if module in sys.modules]:
-            self._modules.update(new)
+        if new := [module for module in self._waiting if module in sys.modules]:
+            self._waiting.difference_update(new)
             for module in new:
                 self._places.update(_resolved(module))
-            self._groups = tuple(_groups(self._places))
-            # By the owners, as they are looked at.
-            self._places = {place: self._places[place] for group in self._groups for place in group.places}
+            self._read = _reader(self._places.values())
             self._first = {**dict(zip(self._places, self._look(), strict=True)), **self._first}
         self._before = self._look()
 
     def _look(self) -> tuple[Any, ...]:
-        return tuple(chain.from_iterable(group.look() for group in self._groups))
+        read, root = self._read
+        try:
+            return read(root)
+        except AttributeError:  # something is gone
+            return tuple(_value(owner, name) for owner, name in self._places.values())
 
     def fixture_begins(self) -> tuple[Any, ...]:
         """A fixture of a wider scope is about to be set up: what is there now."""
@@ -126,33 +129,25 @@ class Leftovers:
         return left
 
 
-class _Group:
-    """The places of one owner, read in one go: a dozen attributes take as long as two that are read one by one."""
+class _Names:
+    """A module's names as attributes: to ask the module itself for one that is gone may make it import something."""
 
-    def __init__(self, owner: Any, names: dict[str, str]) -> None:
-        """Read the attributes called by the values of ``names``, of which the keys are the places."""
-        self.places = tuple(names)
-        self._owner = owner
-        self._names = tuple(names.values())
-        # A getter of one thing gives that; of more, a tuple.
-        asked = (*self._names, self._names[0])
-        self._read: Callable[[Any], tuple[Any, ...]]
-        self._read = operator.attrgetter(*asked) if isinstance(owner, type) else operator.itemgetter(*asked)
-        self._from = owner if isinstance(owner, type) else vars(owner)
-
-    def look(self) -> tuple[Any, ...]:
-        """What stands in its places, in their order."""
-        try:
-            return self._read(self._from)[:-1]
-        except (AttributeError, KeyError):  # something is gone
-            return tuple(_value(self._owner, name) for name in self._names)
+    def __init__(self, module: Any) -> None:
+        """Those of ``module``, as they are whenever they are asked for."""
+        self.__dict__ = vars(module)
 
 
-def _groups(places: Mapping[str, tuple[Any, str]]) -> Iterator[_Group]:
-    by_owner: dict[int, tuple[Any, dict[str, str]]] = {}
-    for place, (owner, name) in places.items():
-        by_owner.setdefault(id(owner), (owner, {}))[1][place] = name
-    return (_Group(owner, names) for owner, names in by_owner.values())
+def _reader(places: Iterable[tuple[Any, str]]) -> tuple[Callable[[Any], tuple[Any, ...]], Any]:
+    """What reads all places in one go, as they come, and what it is to be called with: one by one they take four times as long."""
+    owners: dict[int, str] = {}
+    root = SimpleNamespace()
+    paths = []
+    for owner, name in places:
+        if id(owner) not in owners:
+            owners[id(owner)] = f"owner{len(owners)}"
+            setattr(root, owners[id(owner)], owner if isinstance(owner, type) else _Names(owner))
+        paths.append(f"{owners[id(owner)]}.{name}")
+    return operator.attrgetter(*paths), root
 
 
 def _value(owner: Any, name: str) -> Any:

@@ -37,6 +37,7 @@ class Marking:
         Raises:
             pytest.UsageError: for a marker that cannot be.
         """
+        automatic = pytest.mark.vcr
         for item in items:
             if not has_fixtures(item):
                 continue
@@ -53,7 +54,7 @@ class Marking:
                         item.stash[_OFF] = reason
                         continue
                 item.stash[_AUTOMATIC] = True
-                item.add_marker(pytest.mark.vcr)
+                item.add_marker(automatic)
             self.any_marked = True
 
     def _skipped(self, item: pytest.Item) -> str | None:
@@ -89,6 +90,8 @@ class Marking:
 
     def settings(self, item: pytest.Item) -> tuple[Settings, frozenset[str]]:
         """The settings of a test, and which of them its markers set."""
+        if not any(mark.name in _CHECKED for mark in item.iter_markers()):
+            return self._settings, frozenset()
         own = {name: value for name, value in self.arguments(item).items() if name != "off"}
         return table.override(self._settings, "@pytest.mark.llm_vcr", **own), frozenset(own)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,19 +33,17 @@ def own_mock(item: pytest.Function, root: Path, markers: Collection[str]) -> str
     if (doctest := getattr(item, "dtest", None)) is not None:
         used = _used_by_examples("".join(one.source for one in doctest.examples))
         return f"uses {used}" if used else None
-    functions = [item.function, *(one.func for name in item.fixturenames for one in _definitions(item, name))]
+    # Of several fixtures of a name the last one is what the test gets; one that overrides another may ask for it, so all count.
+    defined = item._fixtureinfo.name2fixturedefs
+    functions = [item.function, *[one.func for name in item.fixturenames for one in defined.get(name, ())]]
+    below = str(root)  # to compare a `Path` is dear
     for function in functions:
         code = getattr(_plain(function), "__code__", None)
         if code is None:
             continue
-        if used := _uses_below(root, code.co_filename).get(code.co_name):
+        if used := _uses_below(below, code.co_filename).get(code.co_name):
             return f"uses {used}"
     return None
-
-
-def _definitions(item: pytest.Function, name: str) -> Iterator[Any]:
-    # The last one is what the test gets; one that overrides another may ask for it, so all count.
-    yield from item._fixtureinfo.name2fixturedefs.get(name, ())
 
 
 def _plain(function: Any) -> Any:
@@ -66,9 +64,9 @@ def _used_by_examples(source: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _uses_below(root: Path, filename: str) -> Mapping[str, str]:
+def _uses_below(root: str, filename: str) -> Mapping[str, str]:
     path = Path(filename)
-    return _uses(path) if root in path.parents and "site-packages" not in path.parts else {}
+    return _uses(path) if Path(root) in path.parents and "site-packages" not in path.parts else {}
 
 
 def _uses(path: Path) -> Mapping[str, str]:

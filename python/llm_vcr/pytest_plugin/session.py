@@ -19,6 +19,7 @@ from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.fixtures import SharedFixtures
+from llm_vcr.pytest_plugin.folders import CassetteFolders
 from llm_vcr.pytest_plugin.gate import Failure
 from llm_vcr.pytest_plugin.guard import Guard
 from llm_vcr.pytest_plugin.journal import Journal, read, unread
@@ -104,6 +105,7 @@ class Session:
         if self._workerinput is None:
             config.pluginmanager.register(self._arrivals, "llm_vcr_arrivals")
         config.pluginmanager.register(Recording(config, self._running), "llm_vcr_recording")
+        config.pluginmanager.register(CassetteFolders(config), "llm_vcr_folders")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (

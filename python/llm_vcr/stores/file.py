@@ -148,28 +148,29 @@ class FileStore:
 
         A folder that cannot be looked into is told to ``refused``.
         """
-        found = (Path(os.path.relpath(one, self.root)).as_posix() for one in _cassettes(self.root, refused))
-        yield from sorted(one for one in found if one.startswith(prefix))
+        yield from sorted(one for one in _cassettes(self.root, refused) if one.startswith(prefix))
 
     def capacity(self) -> float | None:
         """See `Store.capacity`: a disk's limit is not the store's to know."""
         return None
 
 
-def _cassettes(root: Path, refused: Callable[[OSError], None] | None = None) -> Iterator[Path]:
-    """The files below ``root`` that are cassettes, or are meant to be."""
+def _cassettes(root: Path, refused: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """The files below ``root`` that are cassettes, or are meant to be: their ways from there, with ``/`` on every system."""
     for folder, folders, files in os.walk(root, onerror=refused):
         here = Path(folder)
         folders[:] = [one for one in folders if one[0] != "." and one not in _NOT_OURS and not os.path.exists(here / one / "pyvenv.cfg")]
         named = "cassettes" in here.parts
+        below = here.relative_to(root).as_posix()
         for file in files:
-            path = here / file
-            if path.suffix in _SUFFIXES and file[0] != "." and os.path.isfile(path) and (named or _begins_like_one(path)):
-                yield path
+            # A suite has thousands, and a `Path` is dear.
+            path = os.path.join(folder, file)
+            if os.path.splitext(file)[1] in _SUFFIXES and file[0] != "." and os.path.isfile(path) and (named or _begins_like_one(path)):
+                yield file if below == "." else f"{below}/{file}"
 
 
-def _begins_like_one(path: Path) -> bool:
-    return re.search(rb"""^\W*["']?interactions["']?\s*:""", _beginning(path), re.MULTILINE) is not None
+def _begins_like_one(path: str) -> bool:
+    return re.search(rb"""^\W*["']?interactions["']?\s*:""", _beginning(Path(path)), re.MULTILINE) is not None
 
 
 def _beginning(path: Path) -> bytes:
