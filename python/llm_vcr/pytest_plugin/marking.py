@@ -38,6 +38,7 @@ class Marking:
             pytest.UsageError: for a marker that cannot be.
         """
         automatic = pytest.mark.vcr
+        known: dict[pytest.FixtureDef[Any], str | None] = {}
         for item in items:
             if not has_fixtures(item):
                 continue
@@ -50,7 +51,7 @@ class Marking:
                 if "llm_vcr" not in markers:
                     if self._settings.mode != "auto" or not self._is_below_paths(item):
                         continue
-                    if reason := self._skipped(item) or own_mock(item, self._root, markers):
+                    if reason := self._skipped(item) or own_mock(item, self._root, markers, known):
                         item.stash[_OFF] = reason
                         continue
                 item.stash[_AUTOMATIC] = True

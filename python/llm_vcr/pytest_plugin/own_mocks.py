@@ -22,8 +22,13 @@ _TRANSPORT = "MockTransport"
 _CLIENTS = ("httpx", "httpx2")
 
 
-def own_mock(item: pytest.Function, root: Path, markers: Collection[str]) -> str | None:
-    """What a test with these ``markers`` stands in for the provider with, or ``None``. Only modules below ``root`` are read."""
+def own_mock(
+    item: pytest.Function, root: Path, markers: Collection[str], known: dict[pytest.FixtureDef[Any], str | None] | None = None
+) -> str | None:
+    """What a test with these ``markers`` stands in for the provider with, or ``None``. Only modules below ``root`` are read.
+
+    What is ``known`` of fixtures need not be found again for each test.
+    """
     for name, library in _MARKERS.items():
         if name in markers:
             return f"uses {library}"
@@ -33,17 +38,22 @@ def own_mock(item: pytest.Function, root: Path, markers: Collection[str]) -> str
     if (doctest := getattr(item, "dtest", None)) is not None:
         used = _used_by_examples("".join(one.source for one in doctest.examples))
         return f"uses {used}" if used else None
+    below = str(root)  # to compare a `Path` is dear
+    used = _used_by(item.function, below)
     # Of several fixtures of a name the last one is what the test gets; one that overrides another may ask for it, so all count.
     defined = item._fixtureinfo.name2fixturedefs
-    functions = [item.function, *[one.func for name in item.fixturenames for one in defined.get(name, ())]]
-    below = str(root)  # to compare a `Path` is dear
-    for function in functions:
-        code = getattr(_plain(function), "__code__", None)
-        if code is None:
-            continue
-        if used := _uses_below(below, code.co_filename).get(code.co_name):
-            return f"uses {used}"
-    return None
+    known = {} if known is None else known
+    for name in item.fixturenames:
+        for one in defined.get(name, ()):
+            if one not in known:
+                known[one] = _used_by(one.func, below)
+            used = used or known[one]
+    return f"uses {used}" if used else None
+
+
+def _used_by(function: Any, below: str) -> str | None:
+    code = getattr(_plain(function), "__code__", None)
+    return None if code is None else _uses_below(below, code.co_filename).get(code.co_name)
 
 
 def _plain(function: Any) -> Any:

@@ -42,7 +42,7 @@ def owner(item: pytest.Function, known: dict[pytest.FixtureDef[Any], str | None]
     definitions = item.session._fixturemanager.getfixturedefs("vcr_cassette_dir", item) or ()
     if bool(definitions) and not definitions[-1].func.__module__.startswith("pytest_recording"):
         return Owner(item.nodeid, (*(name.rpartition("/")[2] for name in own), *_fixtures(item)), anywhere=True, shared=shared)
-    folder = _folder(item.path, item.config.rootpath)
+    folder = _folder(str(item.path), str(item.config.rootpath))
     return Owner(item.nodeid, (*(f"{folder}/{name}" for name in own), *_fixtures(item)), anywhere=False, shared=shared)
 
 
@@ -50,7 +50,7 @@ def is_own(item: pytest.Item, cassette_id: str) -> bool:
     """Whether a cassette has the name that a test alone gives to its own: no marker and no fixture of the user's names it."""
     if item.get_closest_marker("default_cassette") is not None:
         return False
-    folder = _folder(item.path, item.config.rootpath)
+    folder = _folder(str(item.path), str(item.config.rootpath))
     return without_suffix(cassette_id) in {f"{folder}/{name}" for name in names(item) if name}
 
 
@@ -84,8 +84,9 @@ def _fixtures(item: pytest.Function) -> list[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def _folder(module: Path, root: Path) -> str:
-    return Path(os.path.relpath(module.parent / "cassettes" / module.stem, root)).as_posix()
+def _folder(module: str, root: str) -> str:
+    file = Path(module)
+    return Path(os.path.relpath(file.parent / "cassettes" / file.stem, root)).as_posix()
 
 
 def without_suffix(cassette_id: str) -> str:
