@@ -179,7 +179,7 @@ fn payload_into(bytes: &[u8], sink: &mut impl Sink) {
     let placeholder = media::original(bytes).filter(|original| original.sha256.is_some());
     let by_digest = placeholder.is_some()
         || bytes.first() == Some(&SENTINEL)
-        || (bytes.len() > INLINE && (media::sniff(bytes).is_some() || std::str::from_utf8(bytes).is_err()));
+        || (bytes.len() > INLINE && (media::sniff(bytes).is_some() || simdutf8::basic::from_utf8(bytes).is_err()));
     if !by_digest {
         sink.put(bytes);
         return;
@@ -200,7 +200,7 @@ fn raw_kind(body: &[u8], declared: &str) -> Kind {
     match declared {
         "application/x-www-form-urlencoded" => Kind::Form,
         "text/event-stream" => Kind::Sse,
-        _ if std::str::from_utf8(body).is_ok() => Kind::Text,
+        _ if simdutf8::basic::from_utf8(body).is_ok() => Kind::Text,
         _ => Kind::Binary,
     }
 }

@@ -8,6 +8,7 @@ three times a request and again on each stored episode; so it is idempotent, and
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.matchers import KEY_HEADER, SESSION, Matchers
 from llm_vcr.request import header, text
 from llm_vcr.vcr_request import Request
+
+# The same few again and again.
+_redacted = functools.lru_cache(maxsize=256)(_core.redact_uri)
 
 
 class StoredResponse(dict[str, Any]):
@@ -64,7 +68,7 @@ class Filters:
         if not ours.stored:
             ours.role = self.matchers.role(ours) or SESSION
             ours.method = text(ours.method).upper()
-            uri = _core.redact_uri(ours.uri)
+            uri = _redacted(ours.uri)
             if uri != ours.uri:
                 ours.uri = uri
         return ours

@@ -16,7 +16,7 @@ from typing import Any, Final
 from llm_vcr import _core
 from llm_vcr.config import PLACEHOLDER_KEY, PROVIDER_KEYS, Settings
 from llm_vcr.errors import ConfigError, UnsupportedBodyError
-from llm_vcr.request import header, read_body, text
+from llm_vcr.request import first, header, read_body, text
 
 KEY_HEADER = "x-llm-vcr-key"
 """The header of a stored request that tells whose key it was made with: ``session``, or 16 hex digits."""
@@ -210,14 +210,9 @@ def _credentials(headers: Any) -> list[tuple[str, str]]:
     """The headers that carry a key; mostly one."""
     store = getattr(headers, "_store", None)
     if isinstance(store, dict):  # vcrpy's own headers, by their names in lower case
-        return [(text(name), text(_first(store[name][1]))) for name in _CREDENTIALS & store.keys()]
+        return [(text(name), text(first(kept[1]))) for name, kept in store.items() if name in _CREDENTIALS]
     pairs = ((text(name).lower(), value) for name, value in headers.items())
-    return [(name, text(_first(value))) for name, value in pairs if name in _CREDENTIALS]
-
-
-def _first(value: Any) -> Any:
-    """A header's first value, where there are several."""
-    return value[0] if isinstance(value, list | tuple) and value else value
+    return [(name, text(first(value))) for name, value in pairs if name in _CREDENTIALS]
 
 
 def _session_prints() -> frozenset[str]:

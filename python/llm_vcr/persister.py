@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -133,7 +134,10 @@ class Persister:
         if record is None and not episodes:
             raise CassetteNotFoundError(f"no cassette {cassette_id}")
         stale = record is not None and record.is_stale()
-        requests = Loaded(_request(one, borrowed=borrowed, stale=one.is_stale() or (stale and not borrowed)) for one, borrowed in episodes)
+        now = time.time()
+        requests = Loaded(
+            _request(one, borrowed=borrowed, stale=one.is_stale(now) or (stale and not borrowed)) for one, borrowed in episodes
+        )
         requests.record = record
         for request in requests:
             request.record = record

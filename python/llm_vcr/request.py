@@ -259,19 +259,26 @@ def header(headers: Mapping[str, Any] | Iterable[tuple[str, Any]] | None, name: 
     if isinstance(store, dict):
         # vcrpy's own headers keep them by their names in lower case, and are asked many times a request.
         found = store.get(name) or store.get(name.encode("latin-1"))
-        return None if found is None else text(_first(found[1]))
+        return None if found is None else text(first(found[1]))
     items = headers.items() if isinstance(headers, Mapping) else headers
+    length = len(name)
     for key, value in items:
-        if text(key).lower() == name:
-            return text(_first(value))
+        # Of another length it is another name, and need not be copied into lower case to know that.
+        if (type(key) is not str or len(key) == length) and text(key).lower() == name:
+            return text(first(value))
     return None
 
 
-def _first(value: Any) -> Any:
+def first(value: Any) -> Any:
     """A header's first value, where there are several."""
-    return value[0] if isinstance(value, list | tuple) and value else value
+    return value[0] if isinstance(value, _SEVERAL) and value else value
+
+
+_SEVERAL = (list, tuple)
 
 
 def text(value: object) -> str:
     """A header's name or value as ``str`` (RFC 9110, section 5.5: bytes are Latin-1)."""
+    if type(value) is str:
+        return value
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -20,6 +20,11 @@ from llm_vcr.request import header, is_one_shot, read_body
 _parsed = functools.lru_cache(maxsize=256)(urlparse)
 
 
+@functools.lru_cache(maxsize=256)
+def _host(uri: str) -> str | None:
+    return _parsed(uri).hostname
+
+
 def _headers(headers: Any) -> HeadersDict:
     """Headers as vcrpy has them. Its own way looks each name of a mapping up again, which for those of httpx is a search."""
     raw = getattr(headers, "raw", None)
@@ -28,21 +33,27 @@ def _headers(headers: Any) -> HeadersDict:
     if isinstance(headers, Mapping) and not isinstance(headers, HeadersDict):
         store = {name.lower(): (name, value) for name, value in headers.items()}
         if len(store) == len(headers) and not any(isinstance(value, list | tuple) for _, value in store.values()):
-            made = HeadersDict()
-            made._store = store
-            return made
+            return _kept(store)
     return headers if isinstance(headers, HeadersDict) else HeadersDict(headers)
 
 
 def _ascii(raw: list[Any]) -> HeadersDict | None:
     """Headers from the pairs that httpx keeps: its mapping decodes each of them three times. ``None`` for pairs of anything else."""
     try:
-        store = {(key := name.decode("ascii").lower()): (key, value.decode("ascii")) for name, value in raw}
+        store = {(key := _name(name)): (key, value.decode("ascii")) for name, value in raw}
     except (AttributeError, TypeError, ValueError):
         return None
-    if len(store) != len(raw):
-        return None
-    made = HeadersDict()
+    return _kept(store) if len(store) == len(raw) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _name(raw: bytes) -> str:
+    return raw.decode("ascii").lower()
+
+
+def _kept(store: dict[str, tuple[str, Any]]) -> HeadersDict:
+    """Headers of vcrpy with what they keep: name in lower case, name, value. Its own way there is an update of nothing."""
+    made: HeadersDict = HeadersDict.__new__(HeadersDict)
     made._store = store
     return made
 
@@ -141,8 +152,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         made.method, made.uri, made._body = method, uri, body
         made._was_file = made._was_iter = False
         store = _core.header_store(headers)
-        made._headers = HeadersDict.__new__(HeadersDict)
-        made._headers._store = {name.lower(): (name, values[0]) for name, values in headers.items()} if store is None else store
+        made._headers = _kept({name.lower(): (name, values[0]) for name, values in headers.items()} if store is None else store)
         made.stored = True
         return made
 
@@ -167,6 +177,11 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     def uri(self, uri: str) -> None:
         self._uri = uri
         self.parsed_uri = _parsed(uri)
+
+    @property
+    def host(self) -> str | None:
+        """The name of the host it goes to."""
+        return _host(self._uri)
 
     @property
     def body(self) -> Any:
@@ -210,9 +225,7 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
     def __deepcopy__(self, memo: object) -> Request:
         """A copy that shares the body, which nobody can change, and has headers of its own."""
         twin = copy.copy(self)
-        headers = HeadersDict()
-        headers._store = dict(self._headers._store)
-        twin._headers = headers
+        twin._headers = _kept(dict(self._headers._store))
         return twin
 
     def __str__(self) -> str:

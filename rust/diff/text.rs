@@ -53,7 +53,7 @@ pub(super) fn show(mismatch: &mut Mismatch, a: &[u8], b: &[u8]) {
 
 /// Whether bytes are text: UTF-8 without NUL.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
+    memchr::memchr(0, bytes).is_none() && simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// The volatile token that differs first, where `a` and `b` are equal once all of them are masked.

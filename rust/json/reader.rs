@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`ErrorKind::NotUtf8`] with the offset of the first byte that is not.
     pub fn new(body: &'a [u8]) -> Result<Self, Error> {
-        std::str::from_utf8(body).map_err(|e| Error::new(ErrorKind::NotUtf8, e.valid_up_to()))?;
+        simdutf8::compat::from_utf8(body).map_err(|e| Error::new(ErrorKind::NotUtf8, e.valid_up_to()))?;
         let at = if body.starts_with(BOM) { BOM.len() } else { 0 };
         Ok(Self {
             body,

@@ -264,7 +264,7 @@ fn value(out: &mut Out, value: &Bound<'_, PyAny>, place: Place, indent: usize) -
         write::text(&mut out.text, text.to_str().ok()?, indent);
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
         out.text.push(' ');
-        match std::str::from_utf8(bytes.as_bytes()) {
+        match simdutf8::basic::from_utf8(bytes.as_bytes()) {
             Ok(text) if place == Place::Body => out.body(text, indent),
             _ => write::binary(&mut out.text, bytes.as_bytes(), indent),
         }

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from genai_prices import Usage, calc_price
+from hypothesis import given
+from hypothesis import strategies as st
 from llm_vcr.exchange import content, prices
 from llm_vcr.exchange.content import Used, used
 from llm_vcr.exchange.prices import price
@@ -285,3 +287,10 @@ def test_totals() -> None:
     assert prices.total([]) == (0, False)
     assert prices.total([prices.Price(1.0), prices.Price(None)]) == (1.0, True)
     assert prices.total([prices.Price(None)]) == (None, True)
+
+
+@given(st.text())
+def test_a_name_is_what_its_json_says(name: str) -> None:
+    for written in (json.dumps(name), json.dumps(name, ensure_ascii=False)):
+        told = content.answer({"headers": {}, "body": {"string": f'{{"model": {written}}}'.encode("utf-8", "replace")}})
+        assert told == {"model": json.loads(written.encode("utf-8", "replace"))}

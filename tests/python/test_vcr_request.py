@@ -20,7 +20,9 @@ import requests
 import urllib3
 from hypothesis import example, given
 from hypothesis import strategies as st
-from llm_vcr import _core
+from llm_vcr import _core, codec
+from llm_vcr.request import header
+from llm_vcr.request import text as as_text
 from llm_vcr.vcr_request import AiohttpRequest, Request
 from vcr.request import HeadersDict
 from vcr.request import Request as VcrRequest
@@ -268,3 +270,28 @@ def test_a_body_nobody_can_read_is_counted_live_and_not_stored(provider: FakePro
         assert provider.count == attempt
     assert provider.calls[-1].status == 200
     assert not (tmp_path / "a.yaml").exists()
+
+
+_NAMES = st.text(st.sampled_from("aAkK\u212aiI\u0130\xe9-"), max_size=4)
+_VALUES = st.text(max_size=3) | st.binary(max_size=3) | st.integers()
+
+
+_KEYS = _NAMES | _NAMES.map(str.encode) | st.integers()
+
+
+@given(st.dictionaries(_KEYS, _VALUES | st.lists(_VALUES, max_size=2)), st.text(st.sampled_from("aki-"), max_size=4))
+def test_a_header_is_found_by_its_name_in_any_case(headers: dict[Any, Any], name: str) -> None:
+    found = [value for key, value in headers.items() if as_text(key).lower() == name]
+    one = found[0][0] if found and isinstance(found[0], list) and found[0] else (found or [None])[0]
+    assert header(headers, name) == (as_text(one) if found else None)
+    assert header(list(headers.items()), name) == header(headers, name)
+
+
+def test_names_that_differ_in_case_only_are_one_header() -> None:
+    episode = {
+        "request": {"method": "GET", "uri": "http://h/", "headers": {"Accept": ["a"], "accept": ["b"]}, "body": None},
+        "response": {"status": {"code": 200}, "headers": {}, "body": {}},
+    }
+    assert codec._plain_episode(episode) is None
+    episode["request"]["headers"] = {"Accept": ["a"], "Accept-Encoding": ["b"]}
+    assert codec._plain_episode(episode) is not None

@@ -302,6 +302,19 @@ def test_a_long_run_of_base64_hides_nothing(odd, at):
         assert codec.read(text.encode(), "c.yaml") == codec.decode(text, "c.yaml")
 
 
+@pytest.mark.parametrize("odd", ["\t", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"])
+@pytest.mark.parametrize("around", ["say ", "“naïve” – ", "《，》：", "䀨䀩　", "\xa0«»\ufb00"])
+def test_prose_of_any_script_hides_nothing(odd, around):
+    """It is looked at in pieces, and closely only those that may hold something; most characters begin as an odd one does."""
+    for at in (*range(240, 262), 300, 511, 512, 513, 900):
+        prose = (around * 1000).encode()[: at + 4].decode("utf-8", "ignore")
+        for body in (prose[:-1] + odd, prose[:-1] + odd + "x", prose[:-3] + odd + around * 100):
+            text = cassette_text(body="BODY").replace("BODY", f"'{body}'")
+            assert (codec._read_plain(text.encode()) is not None) is (odd == "\t")
+    text = cassette_text(body="BODY").replace("BODY", f"'{around * 100}x'")
+    assert codec._read_plain(text.encode()) == codec.decode(text, "c.yaml")
+
+
 def test_an_impossible_date_is_named_with_its_file():
     text = cassette_text().replace("body: x", "body: 2024-13-45")
     with pytest.raises(CassetteFileError, match=r"c\.yaml"):

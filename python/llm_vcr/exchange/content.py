@@ -6,6 +6,7 @@ Bodies are long and asked about after every test, so nothing is parsed as a whol
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from llm_vcr import _core
-from llm_vcr.request import header, text
+from llm_vcr.request import header
 
 if TYPE_CHECKING:
     from llm_vcr.stores.base import Episode
@@ -68,7 +69,7 @@ def used(method: str, uri: str, asked: Mapping[str, Any], sent: bytes | None, re
     """
     code = status_code(response)
     address = uri.partition("?")[0]
-    if code is None or not 200 <= code < 300 or method.upper() != "POST" or _FREE.search(urlsplit(address).path):
+    if code is None or not 200 <= code < 300 or method.upper() != "POST" or _is_free(address):
         return None
     told = answer(response)
     answered = _answered_model(told)
@@ -77,6 +78,11 @@ def used(method: str, uri: str, asked: Mapping[str, Any], sent: bytes | None, re
     if usage and answered is not None and answered != name:
         usage["model"] = answered
     return Used(address, name, _ENCODER.encode(usage) if usage else "")
+
+
+@functools.lru_cache(maxsize=256)
+def _is_free(address: str) -> bool:
+    return _FREE.search(urlsplit(address).path) is not None
 
 
 def headers(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,16 +133,19 @@ def answer(response: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(source: bytes) -> Any:
+    # The source is part of a JSON that was read as UTF-8: `json.loads` would find out first which encoding it is.
+    text = source.decode()
+    if text[0] == '"' and "\\" not in text:  # nearly each is a name
+        return text[1:-1]
     try:
-        # `json.loads` would find out first which encoding it is: the source is part of a JSON that was read as UTF-8.
-        return _DECODER.decode(source.decode("utf-8", "surrogatepass"))
+        return _DECODER.decode(text)
     except ValueError:  # a number of thousands of digits
         return None
 
 
 def _counted(response: Mapping[str, Any]) -> dict[str, int]:
-    there = {text(name).lower() for name in headers(response)}
-    found = {name: header(headers(response), of) for name, of in _HEADERS.items() if of in there}
+    there = headers(response)
+    found = {name: header(there, of) for name, of in _HEADERS.items()}
     return {name: int(value) for name, value in found.items() if value is not None and value.isdecimal()}
 
 
@@ -243,4 +252,6 @@ def body(response: Any) -> bytes:
 def status_code(response: Mapping[str, Any]) -> int | None:
     """The status of vcrpy's response, also of one in the layout of old httpx cassettes."""
     status = response.get("status", {}).get("code", response.get("status_code"))
+    if type(status) is int and status >= 0:
+        return status
     return int(status) if isinstance(status, int | str) and str(status).isdigit() else None

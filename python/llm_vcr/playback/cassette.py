@@ -179,9 +179,11 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _is_ours(self, request: Any) -> bool:
         """Whether a request is the cassette's business."""
+        return not self._is_foreign(request) and self._is_wanted(request)
+
+    def _is_wanted(self, request: Any) -> bool:
+        """Whether a request goes to whom the cassette has episodes of."""
         policy = self.policy
-        if self._is_foreign(request):
-            return False
         return not policy.providers_only or policy.settings.record_hosts != "providers" or policy.filters.is_provider(request)
 
     def _is_foreign(self, request: Any) -> bool:
@@ -243,7 +245,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _has_at_first_sight(self, request: Any) -> bool:
         """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
-        if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_ours(request):
+        if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_wanted(request):
             return False
         return self._reserve(request, self.policy.filters.probe(request), passes=(False,))
 
@@ -301,9 +303,10 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
                 raise UnhandledHTTPRequestError(f"The cassette ({self._path!r}) has redirects without an end: {prepared}")
             self._reserved.add(turn.index)
             stored, response = self.data[turn.index]
-            if self.play_counts[turn.index] == 0 and turn.index < self._loaded_count:
+            times = self.play_counts.get(turn.index, 0)  # asked by index, a counter calls a function for each it has not
+            if times == 0 and turn.index < self._loaded_count:
                 self._played_interactions.append((stored, response))
-            self.play_counts[turn.index] += 1
+            self.play_counts[turn.index] = times + 1
             self.counts.repeated += turn.again
             self.counts.played += not turn.again
             self.counts.masked += turn.masked

@@ -67,7 +67,7 @@ class Index:
             return None
         self._extend(data)
         place = self._place(request)
-        numbers = self._places.get(place, [])
+        numbers = self._places.get(place, ())
         front = self._fronts.get(place, 0)
         while front < len(numbers) and numbers[front] in played:
             front += 1
@@ -97,6 +97,8 @@ class Index:
         return [one for one in candidates if self._agrees(traits, one, request, data)]
 
     def _extend(self, data: list[tuple[Any, Any]]) -> None:
+        if self._known == len(data):
+            return
         for number in range(self._known, len(data)):
             stored = data[number][0]
             if not getattr(stored, "unsupported", None):

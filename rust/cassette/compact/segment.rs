@@ -45,18 +45,19 @@ impl<'a> Segment<'a> {
         let long = self.bytes.len() >= MIN_TEXT_BLOB;
         self.inner.is_empty()
             && (long
-                || self.bytes.len() >= MIN_BLOB && (self.kind != PLAIN || std::str::from_utf8(&self.bytes).is_err()))
+                || self.bytes.len() >= MIN_BLOB
+                    && (self.kind != PLAIN || simdutf8::basic::from_utf8(&self.bytes).is_err()))
     }
 }
 
 /// The segments of `body`, in order.
 pub(super) fn segments(body: &[u8]) -> Vec<Segment<'_>> {
     let mut found = Vec::new();
-    if std::str::from_utf8(body).is_ok() {
+    if simdutf8::basic::from_utf8(body).is_ok() {
         text(body, &mut found);
     } else {
         for part in parts(body) {
-            match std::str::from_utf8(part) {
+            match simdutf8::basic::from_utf8(part) {
                 Ok(_) => text(part, &mut found),
                 Err(_) => found.push(Segment::plain(part)),
             }

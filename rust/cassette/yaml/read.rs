@@ -44,7 +44,7 @@ pub fn read(data: &[u8]) -> Option<Vec<Event<'_>>> {
     if !data.ends_with(b"\n") || !is_printable(data) {
         return None;
     }
-    let text = std::str::from_utf8(data).ok()?;
+    let text = simdutf8::basic::from_utf8(data).ok()?;
     let mut reader =
         Reader { text, bytes: text.as_bytes(), at: 0, column: None, events: Vec::new(), anchors: Vec::new() };
     if text.starts_with("---\n") {
@@ -437,16 +437,37 @@ pub(super) fn is_printable(bytes: &[u8]) -> bool {
     })
 }
 
-/// The same of the part of `bytes` that starts at `start`.
-#[allow(clippy::needless_bitwise_bool, reason = "branches keep the compiler from making vectors of the loop")]
+/// The same of the part of `bytes` that starts at `start`: piece by piece, and only what may hold something else is looked at closely.
 fn is_block_printable(bytes: &[u8], start: usize, block: &[u8]) -> bool {
-    block.chunks(256).enumerate().all(|(number, chunk)| {
-        // Without a branch a byte, so that the compiler makes vectors of it; what is looked at closely is rare.
-        let odd = chunk.iter().fold(false, |odd, &byte| {
-            odd | ((byte < b' ') & (byte != b'\n')) | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2) | (byte == 0xef)
-        });
+    block.chunks(256).enumerate().all(|(number, piece)| {
         let at = start + number * 256;
-        !odd || (at..at + chunk.len()).all(|at| is_printable_at(bytes, at))
+        let end = at + piece.len();
+        is_printable_ascii(piece)
+            || bytes.get(at..=end).is_some_and(|piece| !looks_odd(piece))
+            || (at..end).all(|at| is_printable_at(bytes, at))
+    })
+}
+
+// Both without a branch a byte, so that the compiler makes vectors of them.
+
+#[allow(clippy::needless_bitwise_bool, reason = "branches keep the compiler from making vectors of the loop")]
+fn is_printable_ascii(bytes: &[u8]) -> bool {
+    !bytes.iter().fold(false, |odd, &byte| odd | ((byte.cast_signed() < 0x20) & (byte != b'\n')) | (byte == 0x7f))
+}
+
+/// Whether there may be a character that is not printable, or a line break but `\n`; tabs look like one, and few others.
+///
+/// By its first byte alone, a dash or a typographic quote would look like a line break, and prose is full of those.
+#[allow(clippy::needless_bitwise_bool, reason = "branches keep the compiler from making vectors of the loop")]
+fn looks_odd(bytes: &[u8]) -> bool {
+    bytes.iter().zip(&bytes[1..]).fold(false, |odd, (&byte, &next)| {
+        odd | ((byte < b' ') & (byte != b'\n'))
+            | (byte == 0x7f)
+            | ((byte == 0xc2) & (next < 0xa0))
+            // The end of U+2028 and U+2029.
+            | ((byte == 0x80) & (next & 0xfe == 0xa8))
+            // 0xbb or 0xbf.
+            | ((byte == 0xef) & (next & 0xfb == 0xbb))
     })
 }
 
