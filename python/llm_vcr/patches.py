@@ -14,14 +14,15 @@ import importlib
 import importlib.util
 import logging
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
 from vcr import patch
 from vcr.stubs import httpx_stubs
 
+from llm_vcr import latecomers
+from llm_vcr.latecomers import Step, lock
 from llm_vcr.swaps import Swaps
 
 _LIBRARIES = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado", "aiohttp": "aiohttp", "httpx": "httpx", "httpx2": "httpx2"}
@@ -49,20 +50,24 @@ _COUNTS_REFERENCES = sys.implementation.name == "cpython" and getattr(sys, "_is_
 log = logging.getLogger("vcr.cassette")
 
 
-def applied(cassette: Any, below: object) -> Iterator[Any]:
+def applied(cassette: Any, below: object, of_stubs: OfStubs) -> Iterator[Any]:
     """All that vcrpy patches for ``cassette``, on top of what ``below`` stands for: a set is used again only on top of the same.
 
-    A generator that gives the cassette once, as vcrpy's own: its patches last until it is asked again.
+    A generator that gives the cassette once, as vcrpy's own: its patches last until it is asked again. ``of_stubs`` gives what is put in
+    place besides, in vcrpy's stubs and in transports: for all clients (``None``), or for one.
     """
-    with _lock:
-        ready = _ready(cassette, below)
+    with lock:
+        ready = _ready(cassette, below, of_stubs)
         ready.stand.cassette = cassette
         ready.swaps.put()
+        _open.append(ready)
     try:
         yield from _inside(ready.others, cassette)
     finally:
-        with _lock:
-            ready.swaps.put_back(theirs_stays=cassette.policy.patches_stay)
+        with lock:
+            _open.remove(ready)
+            for swaps in (*reversed(ready.late), ready.swaps):
+                swaps.put_back(theirs_stays=cassette.policy.patches_stay)
             _keep(ready)
 
 
@@ -75,6 +80,26 @@ def _inside(others: Sequence[contextlib.AbstractContextManager[Any]], cassette: 
     log.debug("Entering context for cassette at %s.", cassette._path)
     yield cassette
     log.debug("Exiting context for cassette at %s.", cassette._path)
+
+
+def _take_up(client: str) -> None:
+    """Patch a client that has just been imported for every cassette that is open, the outermost first."""
+    # What vcrpy has under the name of requests is urllib3's.
+    for one in _open if client in _LIBRARIES else ():
+        one.add(client)
+
+
+latecomers.on_arrival(Step.PATCH, _take_up)
+
+
+def is_held(value: object) -> bool:
+    """Whether an open cassette has put this in the place of something in a client that came when it was open."""
+    with lock:
+        return any(value is replacement for one in _open for swaps in one.late for replacement in swaps.replacements)
+
+
+_Triple = tuple[object, str, object]
+OfStubs = Callable[[str | None], tuple[_Triple, ...]]
 
 
 class _Stand:
@@ -95,47 +120,66 @@ def actual(cassette: Any) -> Any:
 class _Set:
     """What vcrpy patches for one cassette at a time."""
 
-    def __init__(self, key: object, cassette: Any, skip: tuple[str, ...], httpx: bool) -> None:
+    def __init__(self, key: object, cassette: Any, of_stubs: OfStubs) -> None:
         self.key = key
         self.stand = _Stand(cassette)
+        self._of_stubs = of_stubs
+        self.late: list[Swaps] = []
+        """Of the clients that came when it was in place."""
+        same = (*cassette.custom_patches, *(one for client in (None, *filter(is_there, _LIBRARIES)) for one in of_stubs(client)))
+        skip, httpx = _narrow(cassette.skip_patchers)
+        triples, self.others = self._built(skip, (*(_httpx(self.stand) if httpx else ()), *same))
+        self.swaps = Swaps(triples)
+        # What stands by itself (our own request class, a transport's own method) knows no cassette, and is held by others all the time.
+        by_itself = {id(replacement) for _, _, replacement in same}
+        self._held = [self.stand, *{id(one): one for one in self.swaps.replacements if id(one) not in by_itself}.values()]
+        del triples
+        self._references = self._count()
+
+    def _built(self, skip: tuple[str, ...], custom: tuple[_Triple, ...]) -> tuple[list[_Triple], list[Any]]:
+        """What vcrpy would patch, and what else it would enter."""
         # The builder looks these two up by name.
-        self.stand.skip_patchers = skip  # type: ignore[attr-defined]
-        self.stand.custom_patches = (*(_httpx(self.stand) if httpx else ()), *cassette.custom_patches)  # type: ignore[attr-defined]
-        triples, self.others = [], []
+        self.stand.skip_patchers, self.stand.custom_patches = skip, custom  # type: ignore[attr-defined]
+        triples, others = [], []
         for patcher in patch.CassettePatcherBuilder(self.stand).build():
             if isinstance(patcher, mock._patch):
                 triples.append((patcher.getter(), patcher.attribute, patcher.new))
             else:
-                self.others.append(patcher)
-        self.swaps = Swaps(triples)
-        # What stands by itself (our own request class, a transport's own method) knows no cassette, and is held by others all the time.
-        same = {id(replacement) for _, _, replacement in cassette.custom_patches}
-        self._held = [self.stand, *{id(one): one for one in self.swaps.replacements if id(one) not in same}.values()]
-        del triples, patcher
-        self._references = self._count()
+                others.append(patcher)
+        return triples, others
+
+    def add(self, client: str) -> None:
+        """Patch this client, too, and now."""
+        skip, httpx = _narrow((*self.stand.cassette.skip_patchers, *(group for group in patch.PATCHER_NAMES if group != client)))
+        triples, _ = self._built(skip, (*(_httpx(self.stand) if httpx else ()), *self._of_stubs(client)))
+        swaps = Swaps(triples)
+        swaps.put()
+        self.late.append(swaps)
 
     def _count(self) -> list[int]:
         return list(map(sys.getrefcount, self._held))
 
     def is_free(self) -> bool:
-        """Whether nobody has kept anything of it."""
-        return _COUNTS_REFERENCES and self._count() == self._references
+        """Whether nobody has kept anything of it, and it is what would be built now."""
+        return _COUNTS_REFERENCES and not self.late and self._count() == self._references
 
 
 _sets: list[_Set] = []
-# Whatever is collected meanwhile may be a cassette that nobody left.
-_lock = threading.RLock()
+_open: list[_Set] = []
+"""Those that are in place, in the order in which they were put there."""
 
 
-def _ready(cassette: Any, below: object) -> _Set:
+def _ready(cassette: Any, below: object, of_stubs: OfStubs) -> _Set:
     """A set for ``cassette``: one that was used before, or a new one."""
+    latecomers.stay_in_front()
     skip, httpx = _narrow(cassette.skip_patchers)
     # What a set is built from, apart from what it replaces.
-    key = (skip, httpx, cassette.custom_patches, below, patch.CassettePatcherBuilder.build, *_factories())
+    builder = patch.CassettePatcherBuilder.build
+    key = (skip, httpx, cassette.custom_patches, below, of_stubs, latecomers.arrivals(), builder, *_factories())
     for number, one in enumerate(_sets):
         if one.key == key and one.swaps.fits():
             return _sets.pop(number)
-    return _Set(key, cassette, skip, httpx)
+    return _Set(key, cassette, of_stubs)
 
 
 def _keep(used: _Set) -> None:
@@ -147,12 +191,12 @@ def _keep(used: _Set) -> None:
 
 def _narrow(skipped: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
     """The groups of patchers to skip so that all that is patched is patched, but nothing in vain; and whether we patch httpx instead."""
-    skip = set(skipped) | {group for group, library in _LIBRARIES.items() if not _is_there(library)}
+    skip = {*skipped, *(group for group in _LIBRARIES if not is_there(group))}
     if "urllib3" not in skip:
         # Both groups patch the same attributes of urllib3, and the later one of urllib3's own name stays.
         skip.add("requests")
         _import_before_patching("vcr.stubs.requests_stubs")
-    ours = "httpx" not in skip and not any(_is_there(library) for library in _ON_HTTPX) and _knows_transports()
+    ours = "httpx" not in skip and not any(_is_present(library) for library in _ON_HTTPX) and _knows_transports()
     if ours:
         skip.add("httpx")
     return tuple(sorted(skip)), ours
@@ -165,7 +209,12 @@ def _import_before_patching(stubs: str) -> None:
         importlib.import_module(stubs)
 
 
-def _is_there(library: str) -> bool:
+def is_there(client: str) -> bool:
+    """Whether a client is to be patched, by the name of its group: it is installed, and not one that nobody has imported yet."""
+    return _is_present(_LIBRARIES[client]) and not latecomers.is_awaited(client)
+
+
+def _is_present(library: str) -> bool:
     # What was imported meanwhile counts, from wherever it came: a client that is not patched would make calls that nobody counts.
     return library in sys.modules or _is_installed(library)
 

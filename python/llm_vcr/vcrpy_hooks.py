@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -69,6 +68,7 @@ _MADE_BY_STUBS = (
     ("vcr.stubs.httpx_stubs", "CannotOverwriteExistingCassetteException", None, RefusedCall),
     ("vcr.stubs.tornado_stubs", "CannotOverwriteExistingCassetteException", "tornado", RefusedCall),
 )
+"""The module and name, the client it is for (without one, it is for all), and what is put there."""
 
 # Transports that end in the process itself: what they answer is the user's own application, and must not come from yesterday.
 _IN_PROCESS = (
@@ -263,7 +263,6 @@ def arguments_of(vcr: vcrpy.VCR, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     matchers = policy.filters.matchers
     own = {"llm_body": matchers.body, "llm_key": matchers.key, "llm_request": matchers.request}
     arguments["match_on"] = [own.get(getattr(one, "__name__", ""), one) for one in arguments["match_on"]]
-    arguments["custom_patches"] = (*arguments["custom_patches"], *_patches(in_process=policy.providers_only))
     arguments["record_on_exception"] = False
     arguments["allow_playback_repeats"] = options.get("allow_playback_repeats", True)
     arguments["policy"] = policy
@@ -274,12 +273,6 @@ def throw_away(kind: type[Cassette], arguments: Mapping[str, Any]) -> CassetteCo
     """A cassette of this kind, opened as one with these arguments would be, and of which nothing is loaded or kept."""
     nowhere = {"path": "throw-away", "path_transformer": None, "func_path_generator": None, "inject": False}
     return _Context(kind, lambda: {**arguments, **nowhere})
-
-
-def users_patches(arguments: Mapping[str, Any]) -> tuple[tuple[object, str, object], ...]:
-    """The patches of the user's own among the arguments of a cassette."""
-    patches: tuple[tuple[object, str, object], ...] = arguments["custom_patches"]
-    return patches[: len(patches) - len(_patches(in_process=arguments["policy"].providers_only))]
 
 
 class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not typed
@@ -322,8 +315,9 @@ class _Context(CassetteContextDecorator):  # type: ignore[misc]  # vcrpy is not 
 
     def _patch_generator(self, cassette: Any) -> Iterator[Any]:
         try:
+            of_stubs = _OF_STUBS[cassette.policy.providers_only]
             with mends.applied as mended:
-                yield from patches.applied(cassette, mended)
+                yield from patches.applied(cassette, mended, of_stubs)
         finally:
             cassette.close()
 
@@ -332,28 +326,21 @@ def _listed(hooks: Any) -> list[Any]:
     return list(hooks) if isinstance(hooks, list | tuple) else [hooks]
 
 
-@functools.cache
-def _patches(*, in_process: bool) -> tuple[tuple[object, str, object], ...]:
-    """What is put in place for as long as a cassette is open, by vcrpy, which also puts it back."""
-    patches: list[tuple[object, str, object]] = []
-    for module, name, needs, ours in _MADE_BY_STUBS:
-        if needs is None or importlib.util.find_spec(needs) is not None:
-            patches.append((importlib.import_module(module), name, ours))
-    if in_process:
-        patches += [patch for library in ("httpx", "httpx2") for patch in _originals(library)]
-    return tuple(patches)
+def _of_stubs(client: str | None, *, in_process: bool) -> tuple[tuple[object, str, object], ...]:
+    """What is put in place for as long as a cassette is open besides what vcrpy patches: by everybody's stubs, or by those of a client."""
+    made = [(importlib.import_module(module), name, ours) for module, name, needs, ours in _MADE_BY_STUBS if needs == client]
+    return (*made, *(_originals(client) if in_process and client in ("httpx", "httpx2") else ()))
 
 
-@functools.cache
-def _originals(library: str) -> tuple[tuple[object, str, Callable[..., Any]], ...]:
+_OF_STUBS = {in_process: functools.partial(_of_stubs, in_process=in_process) for in_process in (False, True)}
+"""The same two each time: a set of patches is used again only with the same."""
+
+
+def _originals(library: str) -> Iterator[tuple[object, str, Callable[..., Any]]]:
     """The in-process transports' own methods, as vcrpy found them when it was imported."""
-    if importlib.util.find_spec(library) is None:
-        return ()
     module = importlib.import_module(library)
     patch = importlib.import_module("vcr.patch")
-    found = []
     for transport, method in _IN_PROCESS:
         original = getattr(patch, f"_{library.capitalize()}{transport.replace('SGI', 'sgi')}_{method}", None)
         if original is not None and hasattr(module, transport):
-            found.append((getattr(module, transport), method, original))
-    return tuple(found)
+            yield getattr(module, transport), method, original

@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 from llm_vcr import mends
 from llm_vcr.encoding import decoded
 from llm_vcr.errors import LlmVcrWarning
-from llm_vcr.mends import events, same_response, threads
+from llm_vcr.mends import aiohttp_bodies, aiohttp_events, aiohttp_responses, events, threads
 from vcr.stubs import aiohttp_stubs, httpx_stubs
 
 from tests.fake_provider import FakeProvider
@@ -83,13 +83,13 @@ def test_every_mend_fits_the_vcrpy_we_test_with(name: str) -> None:
 def test_a_mend_that_does_not_fit_is_left_out_with_a_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"llm_vcr.mends.{name}")
     monkeypatch.setattr(module, "NEEDS", (*module.NEEDS, "vcr.stubs:NoSuchThing.anywhere"))
-    mends.fitting.cache_clear()
+    mends._fitting.cache_clear()
     try:
         with pytest.warns(LlmVcrWarning, match=rf"vcr\.stubs:NoSuchThing\.anywhere.*'{name}'"):
             left = mends.fitting()
         assert [one.__name__.rpartition(".")[2] for one in left] == [one for one in mends.MENDS if one != name]
     finally:
-        mends.fitting.cache_clear()
+        mends._fitting.cache_clear()
 
 
 def test_what_is_missing_is_named() -> None:
@@ -212,9 +212,14 @@ def test_cookies_are_seen_live_and_not_kept(provider: FakeProvider, cassette: An
 
 
 def test_without_aiohttps_stubs_httpx_is_mended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(same_response, "_AIOHTTP", ("vcr.stubs.aiohttp_stubs:gone",))
-    monkeypatch.setattr(events, "_AIOHTTP", ("vcr.stubs.aiohttp_stubs:gone",))
-    owners = [owner for mend in (same_response, events) for owner, _, _ in mend.patches()]
+    for mend in (aiohttp_bodies, aiohttp_events, aiohttp_responses):
+        monkeypatch.setattr(mend, "NEEDS", ("vcr.stubs.aiohttp_stubs:gone",))
+    mends._fitting.cache_clear()
+    try:
+        with pytest.warns(LlmVcrWarning, match="gone: left out the mend"):
+            owners = [owner for mend in mends.fitting() for owner, _, _ in mend.patches()]
+    finally:
+        mends._fitting.cache_clear()
     assert httpx_stubs in owners
     assert aiohttp_stubs not in owners
 

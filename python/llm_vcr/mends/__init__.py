@@ -9,57 +9,78 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-import threading
+import sys
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
+from llm_vcr import latecomers
 from llm_vcr.errors import LlmVcrWarning
+from llm_vcr.latecomers import Step, lock
 from llm_vcr.swaps import Swaps
 
-MENDS = ("aiohttp_bodies", "chunks", "events", "logs", "same_response", "threads")
+MENDS = ("aiohttp_bodies", "aiohttp_events", "aiohttp_responses", "chunks", "events", "logs", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
+
+_FOR = {name: "aiohttp" for name in MENDS if name.startswith("aiohttp")}
+"""Those that are imported with a client only, and which that is."""
 
 
 class _Open:
     """The mends, and for how many open cassettes they are in place: from the first that opens to the last that closes."""
 
     def __init__(self) -> None:
-        # Whatever is collected meanwhile may be a cassette that nobody left.
-        self.lock = threading.RLock()
         self.count = 0
         self.swaps = Swaps(())
-        self.modules: tuple[ModuleType, ...] = ()
+        self.made_of: object = None
+        self.late: list[Swaps] = []
+        """For the clients that came when they were in place."""
 
     def __enter__(self) -> Swaps:
-        with self.lock:
+        with lock:
             if self.count == 0:
                 # Made once, unless what they mend is not what it was.
-                if self.modules != fitting() or not self.swaps.fits():
-                    self.modules = fitting()
-                    self.swaps = Swaps([one for mend in self.modules for one in mend.patches()])
+                made_of = (fitting(), latecomers.arrivals())
+                if self.made_of != made_of or not self.swaps.fits():
+                    self.made_of = made_of
+                    self.swaps = Swaps([one for mend in fitting() for one in mend.patches()])
                 self.swaps.put()
             self.count += 1
             return self.swaps
 
     def __exit__(self, *error: object) -> None:
-        with self.lock:
+        with lock:
             self.count -= 1
             if self.count == 0:
-                self.swaps.put_back()
+                for swaps in (*reversed(self.late), self.swaps):
+                    swaps.put_back()
+                self.late.clear()
+
+    def take_up(self, client: str) -> None:
+        """Mend the stubs of a client that has just been imported."""
+        if self.count:
+            late = Swaps([one for mend in fitting() if client in mend.CLIENTS for one in mend.patches()])
+            late.put()
+            self.late.append(late)
 
 
 applied = _Open()
 """All mends that fit, for as long as one is inside."""
 
+latecomers.on_arrival(Step.MEND, applied.take_up)
+
+
+def fitting() -> tuple[ModuleType, ...]:
+    """The mends for what is installed here, but for clients that nobody has imported yet."""
+    return _fitting(latecomers.awaited())
+
 
 @functools.cache
-def fitting() -> tuple[ModuleType, ...]:
-    """The mends for what is installed here."""
-    modules = [importlib.import_module(f"llm_vcr.mends.{name}") for name in MENDS]
+def _fitting(awaited: frozenset[str]) -> tuple[ModuleType, ...]:
+    modules = [importlib.import_module(f"llm_vcr.mends.{name}") for name in MENDS if name not in _FOR or _FOR[name] not in awaited]
     fit = []
     for module in modules:
-        if any(importlib.util.find_spec(client) is None for client in module.CLIENTS):
+        if any(client not in sys.modules and importlib.util.find_spec(client) is None for client in module.CLIENTS):
             continue
         if absent := missing(module.NEEDS):
             name = module.__name__.rpartition(".")[2]

@@ -22,7 +22,7 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from llm_vcr.playback.cassette import Cassette
-from llm_vcr.vcrpy_hooks import throw_away, users_patches
+from llm_vcr.vcrpy_hooks import throw_away
 
 _DOMAIN = ".llm-vcr-canary.invalid"
 """What the host names end with; before it stands the number of the stack."""
@@ -158,17 +158,22 @@ class Canary:
     def __init__(self, stacks: Sequence[Stack] = STACKS) -> None:
         """Try ``stacks``."""
         self._stacks = stacks
-        self._tried: dict[object, set[str]] = {}
+        self._tried: dict[object, tuple[Mapping[str, Any], set[str]]] = {}
+        """By a set of patches: arguments that lead to it, and the stacks that were tried."""
 
     def look(self, arguments: Mapping[str, Any]) -> list[Finding]:
         """What goes wrong under a cassette with these arguments, as far as it has not been tried before."""
-        patched = tuple((id(owner), name) for owner, name, _ in users_patches(arguments))
-        tried = self._tried.setdefault((tuple(arguments["skip_patchers"]), patched), set())
+        patched = tuple((id(owner), name) for owner, name, _ in arguments["custom_patches"])
+        _, tried = self._tried.setdefault((tuple(arguments["skip_patchers"]), patched), (arguments, set()))
         new = [one for one in self._stacks if one.name not in tried and one.module in sys.modules]
         if not new:
             return []
         tried.update(one.name for one in new)
         return try_out(new, arguments)
+
+    def look_again(self) -> list[Finding]:
+        """What goes wrong now under any of the cassettes that it was looked at before."""
+        return [finding for arguments, _ in [*self._tried.values()] for finding in self.look(arguments)]
 
 
 def try_out(stacks: Sequence[Stack], arguments: Mapping[str, Any]) -> list[Finding]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llm_vcr import latecomers
 from llm_vcr.config import Settings
 from llm_vcr.hosts import is_telemetry
+from llm_vcr.latecomers import Step
 from llm_vcr.pytest_plugin.leftovers import Leftovers
 from llm_vcr.pytest_plugin.origins import Origins
 
 if TYPE_CHECKING:
     from llm_vcr.playback.policy import Policy
-    from llm_vcr.pytest_plugin.canary import Canary
+    from llm_vcr.pytest_plugin.canary import Canary, Finding
 
 
 class Guard:
@@ -34,6 +36,16 @@ class Guard:
         """Clients whose calls would go around the cassettes, one sentence each."""
         self.hints: list[str] = []
         """What does not fail the run, one sentence each."""
+        self._no_more_clients = (
+            latecomers.on_arrival(Step.LOOK, self._leftovers.client_came),
+            latecomers.on_arrival(Step.TRY, self._try_client),
+        )
+
+    @pytest.hookimpl
+    def pytest_unconfigure(self) -> None:
+        """Be told of no more clients."""
+        for end in self._no_more_clients:
+            end()
 
     # --- the canary
 
@@ -55,7 +67,14 @@ class Guard:
         Raises:
             pytest.fail.Exception: while a test is running, if calls of its cassette would go around it.
         """
-        for finding in self._canary.look(arguments) if self._canary is not None else ():
+        self._take(self._canary.look(arguments) if self._canary is not None else ())
+
+    def _try_client(self, client: str) -> None:  # noqa: ARG002 - the canary sees for itself
+        """Try a client that has just been imported, under every cassette that was tried before, and before anybody can use it."""
+        self._take(self._canary.look_again() if self._canary is not None else ())
+
+    def _take(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
             fails = finding.escaped and self._settings.canary == "fail"
             _add(self.holes if fails else self.hints, str(finding))
         self._stop_at_a_hole()

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from llm_vcr import latecomers
+
 _HTTPX = (
     *("Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport"),
     *("get", "post", "request", "stream"),
@@ -74,9 +76,34 @@ class Leftovers:
         self._of_fixtures: dict[Any, tuple[str, dict[str, Any]]] = {}
         """What fixtures of a wider scope have put in place, while they last, with the name for each."""
         self._left: list[str] = []
+        self._came: list[tuple[str, dict[str, tuple[Any, str]], tuple[Any, ...]]] = []
+        """Clients that were imported since somebody last looked, by whichever thread, and what stood in their places then."""
+        self._late: tuple[Any, ...] = ()
+        """What stood in the places that are looked at since the test began."""
+
+    def client_came(self, client: str) -> None:
+        """A client has just been imported, and no cassette has put anything in its places yet."""
+        package = latecomers.CLIENTS[client].partition(".")[0]
+        for module in PLACES:
+            if f"{module}.".startswith(f"{package}.") and module in sys.modules:
+                places = dict(_resolved(module))
+                self._came.append((module, places, tuple(_value(owner, name) for owner, name in places.values())))
+
+    def _take_in(self) -> None:
+        while self._came:
+            module, places, values = self._came.pop(0)
+            if module in self._waiting:  # of a second copy nothing is looked at
+                self._waiting.discard(module)
+                self._places.update(places)
+                self._read = _reader(self._places.values())
+                self._first.update(zip(places, values, strict=True))
+                self._before += values
+                self._late += values
 
     def begin(self) -> None:
         """A test begins. What stands there now is not its doing."""
+        self._take_in()
+        self._late = ()
         if new := [module for module in self._waiting if module in sys.modules]:
             self._waiting.difference_update(new)
             for module in new:
@@ -86,6 +113,8 @@ class Leftovers:
         self._before = self._look()
 
     def _look(self) -> tuple[Any, ...]:
+        if self._came:
+            self._take_in()
         read, root = self._read
         try:
             return read(root)
@@ -114,6 +143,8 @@ class Leftovers:
     def _changed(self, before: tuple[Any, ...]) -> dict[str, Any]:
         """What stands there now and is not what was there ``before``."""
         now = self._look()
+        if len(before) < len(now):
+            before += self._late[len(before) - len(now) :]
         if all(map(operator.is_, now, before)):
             return {}
         return {place: value for place, value, was in zip(self._places, now, before, strict=True) if value is not was}
@@ -123,7 +154,7 @@ class Leftovers:
         for place, value in self._changed(self._before).items():
             if value is self._first[place]:
                 continue
-            if not any(changed.get(place, _GONE) is value for _, changed in self._of_fixtures.values()):
+            if not _is_of_cassette(value) and not any(changed.get(place, _GONE) is value for _, changed in self._of_fixtures.values()):
                 self._left.append(f"{nodeid} left {place} patched: {_what(value)}")
         left, self._left = self._left, []
         return left
@@ -161,6 +192,15 @@ def _resolved(module: str) -> Iterator[tuple[str, tuple[Any, str]]]:
         owner = functools.reduce(lambda one, attribute: vars(one).get(attribute, _GONE), owners, sys.modules[module])
         if owner is not _GONE and _value(owner, name) is not _GONE:
             yield f"{module}.{path}", (owner, name)
+
+
+def _is_of_cassette(value: Any) -> bool:
+    """Whether it is a cassette's that a fixture has opened, in a client that was imported later than that."""
+    if not latecomers.arrivals():
+        return False
+    from llm_vcr import patches
+
+    return patches.is_held(value)
 
 
 def _what(value: Any) -> str:

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from llm_vcr import latecomers
 from llm_vcr.errors import LiveCallRefusedError
+from llm_vcr.latecomers import Step
 from llm_vcr.pytest_plugin.budget import Budget
 from llm_vcr.pytest_plugin.journal import Journal
 from llm_vcr.pytest_plugin.origins import Origins, watch_executors
@@ -80,6 +82,7 @@ class LiveCalls:
         self.patches = Patches()
         """What is in place while we watch."""
         self._watched: set[str] = set()
+        self._no_more_clients: Callable[[], None] = _nothing
         self._over = False
         self.seen: list[LiveCall] = []
         """What the test that runs did, since somebody last took it away."""
@@ -200,18 +203,27 @@ class LiveCalls:
         """Watch what has been imported by now. Called again before each test; what is watched already costs a look-up."""
         if not self._watched:
             self._origins.watch(self.patches)
+            self._no_more_clients = latecomers.on_arrival(Step.WATCH, self._watch_client)
+        latecomers.stay_in_front()
         self.patches.renew()
         for module, start in _PLACES.items():
             if module not in self._watched and module in sys.modules:
                 # vcrpy keeps what it finds when it is imported, and would keep ours for good.
-                if module in _PATCHED_BY_VCRPY and "vcr.patch" not in sys.modules:
+                if module in _PATCHED_BY_VCRPY and ("vcr.patch" not in sys.modules or latecomers.is_awaited(module)):
                     continue
                 self._watched.add(module)
                 start(self, sys.modules[module])
 
+    def _watch_client(self, client: str) -> None:
+        """Watch one that has just been imported; each copy, if it was thrown away and is imported again."""
+        if client in _PATCHED_BY_VCRPY:
+            self._watched.add(client)
+            _PLACES[client](self, sys.modules[client])
+
     def stop(self) -> None:
         """Put everything back, in reverse order; a patch of ours that somebody has patched over and kept does nothing any more."""
         self._over = True
+        self._no_more_clients()
         self.patches.undo()
         self._watched.clear()
 

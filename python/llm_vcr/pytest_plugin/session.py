@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llm_vcr import latecomers
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError, StoreUnavailableError
 from llm_vcr.hosts import is_credential, is_provider
@@ -206,7 +207,8 @@ class Session:
         if self._marking.any_marked:
             # Now, as `--block-network` would keep us from connecting later; and not before somebody needs it.
             self._store = self._store or self._open_store()
-            # It takes the clients' own functions as they are now, before we watch them.
+            # It takes the clients' own functions as they are now, before we watch them; of clients that nobody has imported, later.
+            latecomers.import_vcr()
             from llm_vcr import vcrpy_hooks  # noqa: F401
 
     @pytest.hookimpl(trylast=True)
