@@ -9,6 +9,7 @@ the next call sends as little of it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
@@ -48,7 +49,9 @@ def _making_bodies(factory: Callable[..., Any], cassette: Any, real_request: Any
     @functools.wraps(real_request)
     async def sending(session: Any, *arguments: Any, **keywords: Any) -> Any:
         _sent.get([]).append(True)
-        with asking(session, cassette.follow):
+        # A cassette of vcrpy's own that was opened inside of ours follows wherever it is led.
+        follow = getattr(cassette, "follow", None)
+        with contextlib.nullcontext() if follow is None else asking(session, follow):
             return await real_request(session, *arguments, **keywords)
 
     inner = factory(cassette, sending)
