@@ -142,6 +142,9 @@ class _Finder:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if fullname in _STUBS:
             return self._stubs(fullname)
+        if CLIENTS.get(_OUTER.get(fullname, ""), fullname) in self.awaited and _is_asked_by_vcr("reset_patchers"):
+            # It takes back what is patched, and of what nobody has imported nothing is.
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         # What is reloaded is the same module, which has come already. Other finders may well ask all finders, too.
         if fullname not in self.awaited or target is not None or fullname in vars(self._asking):
             return None
@@ -160,7 +163,7 @@ class _Finder:
         The import system holds its lock for that module: nobody is in the midst of importing it, and who comes later finds us.
         """
         client = _OUTER.get(fullname) or next((client for client, module in CLIENTS.items() if module == fullname), None)
-        if client is None or not _is_asked_by_vcr() or any(map(importlib.util.find_spec, _COMPANIONS.get(client, ()))):
+        if client is None or not _is_asked_by_vcr("<module>") or any(map(importlib.util.find_spec, _COMPANIONS.get(client, ()))):
             return False
         self.awaited[CLIENTS[client]] = client
         return True
@@ -298,12 +301,12 @@ def _found_by_others(fullname: str, path: Sequence[str] | None) -> Any:
     return None
 
 
-def _is_asked_by_vcr() -> bool:
-    """Whether the import statement that is executed stands in vcr.patch itself."""
+def _is_asked_by_vcr(where: str) -> bool:
+    """Whether the import statement that is executed stands in this part of vcr.patch."""
     frame = sys._getframe(1)
     while frame is not None and (frame.f_globals is globals() or frame.f_code.co_filename.startswith("<frozen importlib")):
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return frame is not None and frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "vcr.patch"
+    return frame is not None and frame.f_code.co_name == where and frame.f_globals.get("__name__") == "vcr.patch"
 
 
 # --- what vcr.patch would have done

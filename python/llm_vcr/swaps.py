@@ -16,6 +16,14 @@ class _Swap(NamedTuple):
     """The owner itself has it; otherwise one of its bases does."""
     replacement: Any
 
+    def here(self) -> Any:
+        """What stands there now."""
+        return _found(self.owner, self.name)[0]
+
+    def lent_as(self, value: Any) -> _Swap | None:
+        """What had put ``value`` there when somebody took that for the original."""
+        return _lent.get((id(self.owner), self.name, id(value)))
+
 
 class _Columns:
     """Swaps of what their owners have themselves: nearly all. Gone through with each cassette, and with no line of Python for each."""
@@ -86,19 +94,22 @@ class Swaps:
             if not self._unchanged.stand():
                 self._unchanged.put_back()
             return
-        for one in reversed(self._swaps):
-            now, _ = _found(one.owner, one.name)
-            if now is one.replacement:
+        found = [(one, one.here()) for one in reversed(self._swaps)]
+        # Of what is replaced by itself it cannot be seen who has put it there: elsewhere it can.
+        they_left = any(now is not one.replacement and one.lent_as(now) is not None for one, now in found)
+        for one, now in found:
+            lent = one.lent_as(now)
+            if now is one.replacement and not (they_left and lent is not None):
                 _put_back((one,))
-            elif (lent := _lent.get(id(now))) is not None:
+            elif lent is not None:
                 # They have put back what they had found, and that was ours.
                 _put_back((lent,))
             else:
-                _lent[id(one.replacement)] = one
+                _lent[id(one.owner), one.name, id(one.replacement)] = one
 
 
-_lent: dict[int, _Swap] = {}
-"""What somebody has taken for the original, and may put back one day, by the identity of the replacement."""
+_lent: dict[tuple[int, str, int], _Swap] = {}
+"""What somebody has taken for the original, and may put back one day, by the place and the identity of the replacement."""
 
 
 def _found(owner: Any, name: str) -> tuple[Any, bool]:

@@ -656,3 +656,27 @@ def test_a_client_does_not_wait_beside_what_is_imported_with_it(client: str, com
         tmp_path,
         f"import sys; sys.path.append('.')\n{PRELUDE}",
     )
+
+
+def test_what_is_taken_back_for_a_while_imports_nobody(url: str, tmp_path: Path) -> None:
+    # vcrpy does so for each connection of httplib2's.
+    said = run(
+        """
+        import contextlib
+
+        def taken_back():
+            with contextlib.ExitStack() as stack:
+                for patcher in vcr.patch.reset_patchers():
+                    stack.enter_context(patcher)
+                imported = [name for name in ("aiohttp", "httpx", "httpx2", "requests", "tornado") if name in sys.modules]
+                return imported, patched().get("httpx")
+
+        with use():
+            print(taken_back())
+            by_httpx("one")
+            print(taken_back(), patched()["httpx"])
+        """,
+        url,
+        tmp_path,
+    )
+    assert said.splitlines() == ["([], None)", "(['httpx'], False) True"]

@@ -262,6 +262,21 @@ def test_what_is_replaced_by_itself_is_put_back_too() -> None:
     assert not swaps.fits()
 
 
+def test_what_others_took_for_the_original_is_told_by_its_place() -> None:
+    # vcrpy puts one class of its own in several places of urllib3.
+    owners = classes()
+    before = states(owners)
+    below, above = (Swaps([(owners["Base"], "a", value), (owners["module"], "b", value)]) for value in (object(), object()))
+    below.put()
+    ours = owners["Base"].a
+    owners["Base"].a = owners["module"].b = "theirs"
+    below.put_back(theirs_stays=True)
+    above.put()
+    owners["Base"].a = owners["module"].b = ours  # they leave, and put back what they had found
+    above.put_back(theirs_stays=True)
+    assert states(owners) == before
+
+
 @pytest.mark.parametrize(("owner", "name"), [("Base", "a"), ("Sub", "b"), ("module", "c")])
 def test_swaps_do_not_fit_what_has_changed(owner: str, name: str) -> None:
     owners = classes()

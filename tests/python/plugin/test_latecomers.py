@@ -173,13 +173,14 @@ def test_a_call_that_may_not_be_made_is_refused_in_a_client_that_comes_for_it(cl
 
 
 def test_a_cassette_of_a_fixture_has_a_client_that_a_test_imports(late: Suite, workers: Workers) -> None:
+    # One for each worker: what another one has stored already would be played.
     late.conftest(f"""{TOLD}
 import pytest
 import send
 
 @pytest.fixture(scope="session", autouse=True)
-def shared():
-    with __import__("llm_vcr").VCR().use_cassette("shared.yaml", record_mode="new_episodes") as cassette:
+def shared(worker_id):
+    with __import__("llm_vcr").VCR().use_cassette(f"shared-{{worker_id}}.yaml", record_mode="new_episodes") as cassette:
         yield cassette
 """)
     write(

@@ -93,6 +93,33 @@ def test_what_a_fixture_patches_stays_until_it_puts_it_back(suite: Suite) -> Non
     assert httpx.HTTPTransport.handle_request is real
 
 
+def test_a_cassette_of_the_users_own_in_a_fixture_leaves_nothing_behind(suite: Suite) -> None:
+    suite.write(
+        source="""
+        import requests, urllib3, vcr
+
+        @pytest.fixture(scope="module")
+        def held():
+            with vcr.use_cassette("own.yaml"):
+                yield
+
+        def test_one(held):
+            assert requests.post(URL, json=body("one"), headers=KEY).status_code == 200
+
+        def test_two(held):
+            pass
+
+        def test_three():
+            assert urllib3.HTTPConnectionPool.ConnectionCls.__module__ != "urllib3.connection"  # its own cassette's
+    """
+    )
+    run = suite.run().passed(3)
+    assert "left urllib3" not in run.text
+    import urllib3
+
+    assert urllib3.HTTPConnectionPool.ConnectionCls is urllib3.connection.HTTPConnection
+
+
 def test_calls_of_a_fixture_are_in_the_summary(suite: Suite) -> None:
     suite.write(
         source="""
