@@ -10,7 +10,7 @@ import functools
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -205,22 +205,20 @@ def read(data: bytes, path: str, serializer: Serializer | None = None) -> Casset
 
 def read_file(path: str) -> CassetteRecord | None:
     """The cassette in the file at ``path``, or ``None`` where it cannot be read or is unusual: `read` then knows more, or says why."""
-    try:
-        return _usual(_core.read_yaml_file(path, _resolve))
-    except (yaml.YAMLError, ValueError):  # a date that cannot be
-        return None
+    return _usual(_core.read_yaml_file, path)
 
 
 def _read_plain(data: bytes) -> CassetteRecord | None:
     """As `read_file`, of what stands in a file."""
+    return _usual(_core.read_yaml, data)
+
+
+def _usual(load: Callable[[Any, Callable[[str], Any]], Any], source: str | bytes) -> CassetteRecord | None:
+    """The cassette that the core reads, or ``None`` where anything is unusual: `decode` knows what to make of it, or what to say."""
     try:
-        return _usual(_core.read_yaml(data, _resolve))
-    except (yaml.YAMLError, ValueError):
+        tree = load(source, _resolve)
+    except (yaml.YAMLError, ValueError):  # a date that cannot be
         return None
-
-
-def _usual(tree: Any) -> CassetteRecord | None:
-    """The cassette in what the core has read, or ``None`` where anything is unusual: `decode` knows what to make of it, or what to say."""
     if not isinstance(tree, dict) or not isinstance(tree.get("interactions"), list):
         return None
     version = tree.get("version", FORMAT_VERSION)

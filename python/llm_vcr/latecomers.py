@@ -138,13 +138,10 @@ class _Finder:
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         """See `importlib.abc.MetaPathFinder`."""
-        if self.refuses and self._is_kept_from(fullname):
+        if (self.refuses and self._is_kept_from(fullname)) or self._is_not_to_be_reset(fullname):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if fullname in _STUBS:
             return self._stubs(fullname)
-        if CLIENTS.get(_OUTER.get(fullname, ""), fullname) in self.awaited and _is_asked_by_vcr("reset_patchers"):
-            # It takes back what is patched, and of what nobody has imported nothing is.
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         # What is reloaded is the same module, which has come already. Other finders may well ask all finders, too.
         if fullname not in self.awaited or target is not None or fullname in vars(self._asking):
             return None
@@ -167,6 +164,10 @@ class _Finder:
             return False
         self.awaited[CLIENTS[client]] = client
         return True
+
+    def _is_not_to_be_reset(self, fullname: str) -> bool:
+        """Whether vcr.patch asks to take back what is patched: of what nobody has imported nothing is."""
+        return CLIENTS.get(_OUTER.get(fullname, ""), fullname) in self.awaited and _is_asked_by_vcr("reset_patchers")
 
     def _stubs(self, fullname: str) -> Any:
         """Have the client come before its stubs: where a cassette is open, they have been imported for it then."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llm_vcr.playback.cassette import Cassette
-    from llm_vcr.stores.file import FileStore
 
 _PREFIX = 10
 """So many digits of a fingerprint are told, as ``llm-vcr show`` has them."""
@@ -41,7 +38,7 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
         else:
             moment, episodes = base.recorded_at, len(base.episodes)
         size = None
-        if isinstance(persister.store, FileStore) and (size := _size(persister.store, cassette_id)) is None:
+        if isinstance(persister.store, FileStore) and (size := persister.store.size(cassette_id)) is None:
             continue
         unplayed = [_short(key) for key in one.unplayed()] if passed else []
         yield {
@@ -53,19 +50,6 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
             "shared": bool(unplayed) and not is_own(cassette_id),
             "told": passed,
         }
-
-
-def _size(store: FileStore, cassette_id: str) -> int | None:
-    """Bytes of a cassette's file, or ``None`` where there is none."""
-    # Nearly every one is where its id says, and to make a `Path` of that takes longer than to ask for its size.
-    return _bytes(os.path.join(store.root, cassette_id)) or _bytes(store.found(cassette_id))
-
-
-def _bytes(file: str | Path) -> int | None:
-    try:
-        return os.stat(file).st_size
-    except OSError:
-        return None
 
 
 def _bodies(cassette: Cassette) -> int:

@@ -22,9 +22,7 @@ _TRANSPORT = "MockTransport"
 _CLIENTS = ("httpx", "httpx2")
 
 
-def own_mock(
-    item: pytest.Function, root: Path, markers: Collection[str], known: dict[pytest.FixtureDef[Any], str | None] | None = None
-) -> str | None:
+def own_mock(item: pytest.Function, root: Path, markers: Collection[str], known: dict[pytest.FixtureDef[Any], str | None]) -> str | None:
     """What a test with these ``markers`` stands in for the provider with, or ``None``. Only modules below ``root`` are read.
 
     What is ``known`` of fixtures need not be found again for each test.
@@ -42,7 +40,6 @@ def own_mock(
     used = _used_by(item.function, below)
     # Of several fixtures of a name the last one is what the test gets; one that overrides another may ask for it, so all count.
     defined = item._fixtureinfo.name2fixturedefs
-    known = {} if known is None else known
     for name in item.fixturenames:
         for one in defined.get(name, ()):
             if one not in known:

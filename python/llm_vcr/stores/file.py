@@ -58,24 +58,32 @@ class FileStore:
         # Any other JSON beside the cassettes is somebody's data.
         return other if path.suffix in _SUFFIXES and json_layout.is_one(_beginning(other)) else path
 
+    def _looked_up(self, cassette_id: str) -> tuple[str, _Signature]:
+        """The file that a cassette is in now (`found`), and how it is."""
+        # Nearly every one is where its id says, and a `Path` is dear.
+        path = os.path.join(self.root, cassette_id)
+        if (signature := _signature(path)) is None:
+            path = str(self.found(cassette_id))
+            signature = _signature(path)
+        return path, signature
+
+    def size(self, cassette_id: str) -> int | None:
+        """Bytes of a cassette's file, or ``None`` where there is none."""
+        _, signature = self._looked_up(cassette_id)
+        return None if signature is None else signature[1]
+
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`."""
-        # Nearly every one is where its id says, and a `Path` is dear.
-        path: str | Path = os.path.join(self.root, cassette_id)
-        signature = _signature(path)
-        if signature is None:
-            path = self.found(cassette_id)
-            signature = _signature(path)
-        record = codec.read_file(str(path)) if self._serializer is None and signature is not None else None
+        path, signature = self._looked_up(cassette_id)
+        record = codec.read_file(path) if self._serializer is None and signature is not None else None
         if record is None:
-            path = Path(path)
             try:
-                record = codec.read(path.read_bytes(), str(path), self._serializer)
+                record = codec.read(Path(path).read_bytes(), path, self._serializer)
             except (FileNotFoundError, NotADirectoryError):
                 self._seen[cassette_id] = (signature, None)
                 return None
             except OSError as error:
-                raise CassetteFileError(str(path), None, f"the file cannot be read: {error.strerror or error}") from error
+                raise CassetteFileError(path, None, f"the file cannot be read: {error.strerror or error}") from error
         self._seen[cassette_id] = (signature, weakref.ref(record))
         return record
 
