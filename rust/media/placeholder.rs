@@ -4,11 +4,8 @@ use memchr::memmem;
 
 use super::files;
 use super::png;
-use super::sniff::{MediaType, sniff};
+use super::sniff::{MediaType, NOTE, sniff};
 use crate::sink::{hex, sha256};
-
-/// What every note starts with, the version of the format included.
-pub(super) const NOTE: &[u8] = b"llm-vcr-media 1 ";
 
 /// A placeholder's least length in bytes. Above 1 KiB, so that whoever looks for media above 1 KiB also sees what media became; padding compresses to nothing.
 pub const MIN_PLACEHOLDER: usize = 1_100;
@@ -40,7 +37,7 @@ impl Original {
 
     fn note(&self) -> String {
         let digest = self.sha256.map_or_else(|| String::from("-"), |digest| hex(&digest));
-        format!("llm-vcr-media 1 {} {} {digest}", self.media_type, self.len)
+        format!("{NOTE}{} {} {digest}", self.media_type, self.len)
     }
 }
 
@@ -78,7 +75,7 @@ pub fn original(bytes: &[u8]) -> Option<Original> {
         return None;
     }
     let kind = sniff(bytes)?;
-    let note = bytes.get(memmem::find(bytes, NOTE)? + NOTE.len()..)?;
+    let note = bytes.get(memmem::find(bytes, NOTE.as_bytes())? + NOTE.len()..)?;
     let mut fields = note.splitn(3, |&b| b == b' ');
     let (media_type, len, digest) = (fields.next()?, fields.next()?, fields.next()?);
     if media_type != kind.mime().as_bytes() {

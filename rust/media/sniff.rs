@@ -2,7 +2,8 @@
 
 use memchr::memmem;
 
-use super::placeholder::NOTE;
+/// What the note of every placeholder starts with, the version of its format included.
+pub(super) const NOTE: &str = "llm-vcr-media 1 ";
 
 /// A type of file for which there is a small valid placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +155,7 @@ pub fn sniff(bytes: &[u8]) -> Option<MediaType> {
 
 /// `audio/pcm` has no magic bytes; a placeholder of ours has, its note.
 fn is_noted_pcm(bytes: &[u8]) -> bool {
-    bytes.strip_prefix(NOTE).is_some_and(|rest| rest.starts_with(b"audio/pcm "))
+    bytes.strip_prefix(NOTE.as_bytes()).is_some_and(|rest| rest.starts_with(b"audio/pcm "))
 }
 
 /// `ID3v2`, section 3.1: version 2 to 4, and a size of four 7-bit bytes.
