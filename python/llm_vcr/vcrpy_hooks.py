@@ -55,7 +55,9 @@ class RefusedCall(CannotOverwriteExistingCassetteException):  # type: ignore[mis
     def __init__(self, *args: Any, cassette: Cassette, failed_request: Any) -> None:
         """Say what ``cassette`` has instead of ``failed_request``."""
         cassette = patches.actual(cassette)
-        super().__init__(*args, cassette=cassette, failed_request=cassette.as_stored(failed_request))
+        # One of vcrpy's own that was opened inside of ours says it in its own words.
+        failed = cassette.as_stored(failed_request) if isinstance(cassette, Cassette) else failed_request
+        super().__init__(*args, cassette=cassette, failed_request=failed)
 
 
 # What vcrpy's stubs make: requests, whose body ours reads before vcrpy walks an iterator or aiohttp empties a form, and errors.

@@ -18,6 +18,7 @@ import pytest
 import requests
 import vcr as vcrpy
 import yaml
+from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.persisters.filesystem import FilesystemPersister
 from vcr.serializers import yamlserializer
 
@@ -247,3 +248,15 @@ def test_a_stock_cassette_opens_inside_of_ours(provider: FakeProvider, tmp_path:
     done = subprocess.run([sys.executable, "-c", NESTED, provider.url, tmp_path], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "1"]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_stock_cassette_inside_of_ours_refuses_as_ever(client: str, provider: FakeProvider, tmp_path: Path) -> None:
+    inner = vcrpy.VCR(record_mode="none")
+    with (
+        llm_vcr.VCR().use_cassette(tmp_path / "ours.yaml"),
+        inner.use_cassette(tmp_path / "stock.yaml"),
+        pytest.raises(CannotOverwriteExistingCassetteException, match="the cassette doesn't exist"),
+    ):
+        CLIENTS[client](provider.url)
+    assert provider.count == 0
