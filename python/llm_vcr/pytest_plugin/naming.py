@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import pytest
     import vcr as vcrpy
 
+_SUFFIX = ".yaml"
+"""Of a cassette's file, as pytest-recording counts it."""
+
 
 def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str | None:
     """A name no other test has, where pytest-recording's own would be shared, or ``None`` where its own will do.
@@ -20,28 +24,63 @@ def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str |
     pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used,
     where cassettes are ``in_files``.
     """
-    safe, own = names(item)
-    if own is None:
+    theirs, *own = names(item)
+    if not own:
         return None
     if not in_files:
-        return own
-    folder = Path(vcr.cassette_library_dir or ".")
-    return own if _is_there(folder, own) or not _is_there(folder, safe) else None
+        return own[0]
+    folder, name = Path(vcr.cassette_library_dir or "."), own[-1]
+    return name if _is_there(folder, name) or not _is_there(folder, theirs) else None
 
 
-def names(item: pytest.Item) -> tuple[str, str | None]:
-    """pytest-recording's name for a test's cassette and, where other tests could have the same one, a name of its own."""
+def names(item: pytest.Item) -> tuple[str, ...]:
+    """The names that a test's cassette may have: pytest-recording's, and where other tests could have the same one, a name of its own.
+
+    Behind that, the same as it is in files, where it is too long for them.
+    """
     from pytest_recording.plugin import get_default_cassette_name
 
     marker = item.get_closest_marker("default_cassette")
     if marker is not None:
-        return str(marker.args[0]) if marker.args else "", None
+        return (_cut(str(marker.args[0]) if marker.args else ""),)
     cls = getattr(item, "cls", None)
     plain = f"{cls.__name__}.{item.name}" if cls else item.name
     safe: str = get_default_cassette_name(cls, item.name)
     if safe == plain:
-        return safe, None
-    return safe, f"{safe}-{hashlib.sha256(item.nodeid.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+        return (_cut(safe),)
+    digits = hashlib.sha256(_bytes(item.nodeid)).hexdigest()[:8]
+    own = f"{safe}-{digits}"
+    room = _file_name_limit() - len(_SUFFIX)
+    short = f"{_first(safe, room - len(digits) - 1)}-{digits}"
+    return (_cut(safe), own) if short == own else (_cut(safe), own, short)
+
+
+def _cut(name: str) -> str:
+    """The name as pytest-recording cuts it before it opens a cassette."""
+    room = _file_name_limit() - len(_SUFFIX)
+    if len(name) <= room:
+        return name
+    digits = hashlib.md5(_bytes(name), usedforsecurity=False).hexdigest()
+    return f"{name[: room - len(digits) - 3]}...{digits}"
+
+
+def _first(text: str, size: int) -> str:
+    """So many bytes of a text, or the few less that are whole characters."""
+    encoded = _bytes(text)
+    return text if len(encoded) <= size else encoded[:size].decode("utf-8", "ignore")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+@functools.cache
+def _file_name_limit() -> int:
+    """How long a file's name may be, as pytest-recording asks for it."""
+    try:
+        return os.pathconf(".", "PC_NAME_MAX")
+    except (AttributeError, ValueError, OSError):
+        return 255
 
 
 @dataclass(frozen=True)
@@ -124,10 +163,10 @@ def _safe(name: str) -> str:
 
     safe: str = get_default_cassette_name(None, name)
     safe = "".join(one if one.isprintable() else "-" for one in safe)
-    short = os.fsencode(safe)[:_LONGEST].decode("utf-8", "ignore") if len(os.fsencode(safe)) > _LONGEST else safe
+    short = _first(safe, _LONGEST)
     if short == name:
         return name
-    return f"{short}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return f"{short}-{hashlib.sha256(_bytes(name)).hexdigest()[:8]}"
 
 
 def _is_there(folder: Path, name: str) -> bool:

@@ -65,6 +65,22 @@ def test_every_kind_of_test_replays(suite: Suite, workers: Workers) -> None:
     assert len({one for one in suite.cassettes() if "test_odd" in one}) == 8
 
 
+LONG = """
+    IDS = ["why?" + "x" * 300, "why:" + "x" * 300, "z" * 300, *("q?" * count for count in range(112, 119))]
+
+    @pytest.mark.parametrize("number", [pytest.param(number, id=name) for number, name in enumerate(IDS)])
+    def test_it(number):
+        assert ask(f"number {number}")
+"""
+
+
+def test_names_that_are_too_long_for_a_file_are_cut(suite: Suite, workers: Workers) -> None:
+    suite.write(source=LONG)
+    assert suite.run(*workers).passed(10).live == 10
+    assert suite.run(*workers).passed(10).live == 0
+    assert (len(suite.cassettes()), suite.summary()["complete"], suite.summary()["orphans"]) == (10, True, [])
+
+
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
 def test_however_tests_are_distributed_what_was_recorded_in_one_process_replays(suite: Suite, dist: str) -> None:
     suite.conftest(
