@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,8 @@ def own_mock(item: pytest.Function, root: Path, markers: Collection[str], known:
 
 def _used_by(function: Any, below: str) -> str | None:
     code = getattr(_plain(function), "__code__", None)
-    return None if code is None else _uses_below(below, code.co_filename).get(code.co_name)
+    # What is defined inside of a function is part of it.
+    return None if code is None else _uses_below(below, code.co_filename).get(code.co_qualname.partition(".<locals>")[0])
 
 
 def _plain(function: Any) -> Any:
@@ -77,7 +78,7 @@ def _uses_below(root: str, filename: str) -> Mapping[str, str]:
 
 
 def _uses(path: Path) -> Mapping[str, str]:
-    """The functions of a module that use a mock, by themselves or through functions of the same module, and what they use."""
+    """The functions and methods of a module that use a mock, by themselves or through others of the same module, and what they use."""
     try:
         source = path.read_text("utf-8")
         # Most modules never mention one: those need not be parsed.
@@ -87,11 +88,10 @@ def _uses(path: Path) -> Mapping[str, str]:
     except (OSError, ValueError, SyntaxError, RecursionError):
         return {}
     bound = _bound(tree)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     uses: dict[str, str] = {}
     mentions: dict[str, set[str]] = {}
-    for function in functions:
-        names = mentions.setdefault(function.name, set())
+    for qualified, function in _functions(tree):
+        names = mentions.setdefault(qualified, set())
         for node in ast.walk(function):
             if isinstance(node, ast.Name):
                 names.add(node.id)
@@ -100,16 +100,30 @@ def _uses(path: Path) -> Mapping[str, str]:
             elif isinstance(node, ast.arg):
                 names.add(node.arg)
             if used := _mock(node, bound):
-                uses.setdefault(function.name, used)
+                uses.setdefault(qualified, used)
     for statement in tree.body:
         # A module-level client made of a mock: whoever mentions it uses it.
         if isinstance(statement, ast.Assign) and (used := next(filter(None, (_mock(node, bound) for node in ast.walk(statement))), None)):
             uses |= {target.id: used for target in statement.targets if isinstance(target, ast.Name)}
     while True:
-        more = {name: uses[found] for name, names in mentions.items() if name not in uses for found in sorted(names & uses.keys())[:1]}
+        # Whose method is meant, nobody can tell.
+        known = {name.rpartition(".")[2]: used for name, used in uses.items()}
+        more = {name: known[found] for name, names in mentions.items() if name not in uses for found in sorted(names & known.keys())[:1]}
         if not more:
             return uses
         uses |= more
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """The functions of a module, and the methods of its classes, by their qualified names."""
+    waiting: list[tuple[str, ast.AST]] = [("", tree)]
+    while waiting:
+        within, outer = waiting.pop()
+        for node in ast.iter_child_nodes(outer):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{within}{node.name}", node
+            else:
+                waiting.append((f"{within}{node.name}." if isinstance(node, ast.ClassDef) else within, node))
 
 
 def _bound(tree: ast.Module) -> dict[str, str]:

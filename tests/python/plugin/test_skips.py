@@ -139,3 +139,60 @@ def test_the_users_patterns(suite: Suite) -> None:
     assert "names no test" in suite.run("-n", "2", subprocess=True).text
     # A run of one module does not see what the others hold.
     assert "names no test" not in suite.run("test_it.py").text
+
+
+SAME_NAMES = """
+    import functools
+    import respx
+
+    def mocked(function):
+        def wrapped(*arguments):
+            respx.mock
+            return function(*arguments)
+
+        return wrapped
+
+    def counted(function):
+        @functools.wraps(function)
+        def wrapped(*arguments):
+            return function(*arguments)
+
+        return wrapped
+
+    class TestMocked:
+        def test_it(self):
+            def go():
+                return respx.mock
+
+            assert go()
+
+        def test_by_a_method(self):
+            self.answer()
+
+        def answer(self):
+            respx.mock
+
+    class TestReal:
+        def test_it(self):
+            def go():
+                return ask("real")
+
+            assert go()
+
+    @mocked
+    def test_decorated():
+        pass
+
+    @counted
+    def test_counted():
+        assert ask("counted")
+"""
+
+
+def test_functions_of_the_same_name_are_told_apart(suite: Suite) -> None:
+    for name, source in FAKES.items():
+        suite.write(name, source=source)
+    suite.write(source=SAME_NAMES)
+    run = suite.run().passed(5)
+    assert (run.live, run.words()["test_it"], run.words()["test_counted"]) == (2, "MISS:RECORDED", "MISS:RECORDED")
+    assert "left alone: 3 tests: uses respx (such as test_it.py::TestMocked::test_by_a_method)" in run.text
