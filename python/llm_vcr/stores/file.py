@@ -13,7 +13,7 @@ from pathlib import Path
 
 from llm_vcr import codec, json_layout
 from llm_vcr.errors import CassetteFileError
-from llm_vcr.stores import leftovers
+from llm_vcr.stores import leftovers, memory
 from llm_vcr.stores.base import CassetteRecord, MergeResult
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -75,6 +75,8 @@ class FileStore:
     def load(self, cassette_id: str) -> CassetteRecord | None:
         """See `Store.load`."""
         path, signature = self._looked_up(cassette_id)
+        if signature is not None and signature[1] >= memory.LARGE:
+            memory.let_go_of_answers()
         record = codec.read_file(path) if self._serializer is None and signature is not None else None
         if record is None:
             try:

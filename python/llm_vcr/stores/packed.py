@@ -24,6 +24,7 @@ from typing import Any
 
 from llm_vcr import _core
 from llm_vcr.errors import LlmVcrError
+from llm_vcr.stores import memory
 from llm_vcr.stores.base import CassetteRecord, Episode, MergeResult
 
 LAYOUT = 2
@@ -175,6 +176,8 @@ class PackedStore(ABC):
                 damaged[name] = str(error) if value else "what it lay in is gone"
         digests = list(dict.fromkeys(one for several in wanted.values() for one in several))
         blobs = self.read_blobs(digests) if digests else {}
+        if sum(map(len, blobs.values())) >= memory.LARGE:
+            memory.let_go_of_answers()
         read = {}
         for name, several in wanted.items():
             try:
