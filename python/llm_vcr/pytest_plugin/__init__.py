@@ -6,12 +6,16 @@ fixture ``vcr_config``, the ini file.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 import pytest
 
-from llm_vcr import config as settings
-from llm_vcr.errors import ConfigError
+from llm_vcr.pytest_plugin.own_modules import as_written
+
+with as_written():
+    from llm_vcr import config as settings
+    from llm_vcr.errors import ConfigError
 
 _MARKERS = (
     "llm_vcr(off=None, **settings): give this test a cassette of llm_vcr, under settings of its own "
@@ -73,6 +77,9 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     if config.getoption("llm_vcr_verbose"):
         config.option.verbose = max(getattr(config.option, "verbose", 0), 1)
+    run = contextlib.ExitStack()
+    run.enter_context(as_written())
+    config.add_cleanup(run.close)
     from llm_vcr.pytest_plugin.session import Session
 
     config.pluginmanager.register(Session(config, chosen), "llm_vcr_session")

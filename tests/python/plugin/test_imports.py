@@ -21,8 +21,8 @@ def test_importing_the_package_and_the_plugin_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-MODULES = 6
-"""So many modules may come on top of what pytest has imported: four are ours."""
+MODULES = 7
+"""So many modules may come on top of what pytest has imported: five are ours."""
 
 MILLISECONDS = 5.0
 """What the package and the plugin may take to be imported, to offer their options and to read their settings, where they stay off."""
@@ -79,3 +79,30 @@ def test_a_run_without_a_marked_test_loads_neither_vcr_nor_a_client(suite: Suite
         result = suite.pytester.runpytest_subprocess(f"--llm-vcr={mode}", timeout=60)
         result.assert_outcomes(passed=1)
         result.stdout.fnmatch_lines(["LOADED []*"])
+
+
+def test_pytest_rewrites_no_module_of_ours(suite: Suite) -> None:
+    suite.ini(llm_vcr="auto", asyncio_default_fixture_loop_scope=None, addopts="-p no:anyio -p no:asyncio -s")
+    suite.conftest("""
+        import atexit, sys
+
+        def finders():
+            return [one for one in sys.meta_path if type(one).__module__ == "llm_vcr.pytest_plugin.own_modules"]
+
+        def rewritten():
+            ours = [one for name, one in sorted(sys.modules.items()) if name.startswith("llm_vcr")]
+            return [one.__name__ for one in ours if "Rewrit" in type(one.__loader__).__name__]
+
+        def pytest_unconfigure():
+            print("REWRITTEN", rewritten(), len(finders()))
+
+        atexit.register(lambda: print("LEFT", finders()))
+    """)
+    (suite.path / "test_it.py").write_text("def test_one(): pass\n", "utf-8")
+    result = suite.pytester.runpytest_subprocess(timeout=60)
+    result.assert_outcomes(passed=1)
+    # What is imported before anybody could keep pytest from it.
+    first = ["llm_vcr", "llm_vcr.errors", "llm_vcr.pytest_plugin", "llm_vcr.pytest_plugin.own_modules"]
+    lines = result.stdout.lines
+    assert any(f"REWRITTEN {names} 1" in lines for names in (first, []))  # an editable install is not rewritten by every pytest
+    assert "LEFT []" in lines
