@@ -9,15 +9,12 @@ from __future__ import annotations
 import functools
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-import yaml
-
-from llm_vcr import _core, json_layout
+from llm_vcr import _core
 from llm_vcr.errors import CassetteFileError, UnsupportedBodyError
 from llm_vcr.request import read_body
 from llm_vcr.stores.base import CassetteRecord, Episode, made
@@ -38,56 +35,20 @@ class Serializer(Protocol):
         """What stands in the text of a cassette."""
 
 
-try:
-    _Dumper: Any = yaml.CSafeDumper
-    _Loader: Any = yaml.CSafeLoader
-except AttributeError:  # PyYAML built without libyaml
-    _Dumper = yaml.SafeDumper
-    _Loader = yaml.SafeLoader
-
-
-class _CassetteDumper(_Dumper):  # type: ignore[misc]  # one of two classes, chosen above
-    """Texts of several lines as a literal block, so that a diff shows the line that changed."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's
-        """Write every header list out: an anchor would tie unrelated episodes together."""
-        return True
-
-
-# What a literal block cannot carry unchanged: other line breaks are folded into `\n`, and leading space reads as indentation.
-_NOT_LITERAL = re.compile(
-    "[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|[\\u2028\\u2029]|\\A\\s|[ \\t]\\n|[ \\t]\\Z"
-)
-
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def _represent_str(dumper: Any, text: str) -> yaml.Node:
-    if _SURROGATES.search(text):
-        # There is no YAML for those. aiohttp makes them of header bytes that are no UTF-8, which are Latin-1 (RFC 9110, section 5.5).
-        text = _SURROGATES.sub(lambda one: chr(ord(one[0]) - 0xDC00) if "\udc80" <= one[0] <= "\udcff" else "\ufffd", text)
-    style = "|" if "\n" in text and not _NOT_LITERAL.search(text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # type: ignore[no-any-return]
-
-
-_CassetteDumper.add_representer(str, _represent_str)
-
-
 def encode(record: CassetteRecord, serializer: Serializer | None = None) -> str:
     """The text of ``record``, with vcrpy's ``serializer`` if it is not the YAML one."""
-    from vcr.serializers import yamlserializer
-
     data = _tree(record)
     data["interactions"] = [{"request": _request_out(one.request), "response": _response_out(one.response)} for one in record.episodes]
-    if serializer is not None and serializer is not yamlserializer:
+    if serializer is not None and not is_yaml(serializer):
         return serializer.serialize(data)
-    return str(yaml.dump(data, Dumper=_CassetteDumper, sort_keys=False, allow_unicode=True, width=2**30))
+    from llm_vcr import pyyaml
+
+    return pyyaml.dump(data)
 
 
 def write(record: CassetteRecord, serializer: Serializer | None = None) -> bytes:
     """What stands in the file of ``record``: written by the core, or by `encode` where it holds what only PyYAML can write."""
-    written = _core.write_yaml(_whole(record)) if _is_yaml(serializer) else None
+    written = _core.write_yaml(_whole(record)) if is_yaml(serializer) else None
     return encode(record, serializer).encode("utf-8", "surrogatepass") if written is None else written
 
 
@@ -97,7 +58,7 @@ def write_file(record: CassetteRecord, path: str, serializer: Serializer | None 
     Raises:
         OSError: where the file is there already, or cannot be written.
     """
-    if _is_yaml(serializer) and _core.write_yaml_file(_whole(record), path, sync=sync):
+    if is_yaml(serializer) and _core.write_yaml_file(_whole(record), path, sync=sync):
         return
     with open(path, "wb") as file:
         file.write(encode(record, serializer).encode("utf-8", "surrogatepass"))
@@ -106,10 +67,9 @@ def write_file(record: CassetteRecord, path: str, serializer: Serializer | None 
             os.fsync(file.fileno())
 
 
-def _is_yaml(serializer: Serializer | None) -> bool:
-    from vcr.serializers import yamlserializer
-
-    return serializer is None or serializer is yamlserializer
+def is_yaml(serializer: Serializer | None) -> bool:
+    """Whether it is vcrpy's own for YAML, which is the default; told by its name, as to import it is to import PyYAML."""
+    return serializer is None or getattr(serializer, "__name__", None) == "vcr.serializers.yamlserializer"
 
 
 def _whole(record: CassetteRecord) -> dict[str, Any]:
@@ -170,9 +130,20 @@ def _text(body: Any) -> Any:
     return str(body) if isinstance(body, str) else body
 
 
+def is_json(data: bytes) -> bool:
+    """Whether a file beginning so is in our JSON."""
+    if b'"layout"' not in data[:200]:
+        return False
+    from llm_vcr import json_layout
+
+    return json_layout.is_one(data)
+
+
 def layout_of(data: bytes, path: str) -> Serializer | None:
     """The serializer that a file's first bytes ask for: JSON of ours or, in a file called so, of vcrpy's; ``None`` for YAML."""
-    if json_layout.is_one(data):
+    if is_json(data):
+        from llm_vcr import json_layout
+
         return json_layout
     if path.endswith(".json") and data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         from vcr.serializers import jsonserializer
@@ -187,9 +158,7 @@ def read(data: bytes, path: str, serializer: Serializer | None = None) -> Casset
     Raises:
         CassetteFileError: as `decode`, and where the file is not UTF-8.
     """
-    from vcr.serializers import yamlserializer
-
-    if serializer is None or serializer is yamlserializer or json_layout.is_one(data):
+    if is_yaml(serializer) or is_json(data):
         serializer = layout_of(data, path)
     if serializer is None:
         record = _read_plain(data)
@@ -217,8 +186,14 @@ def _usual(load: Callable[[Any, Callable[[str], Any]], Any], source: str | bytes
     """The cassette that the core reads, or ``None`` where anything is unusual: `decode` knows what to make of it, or what to say."""
     try:
         tree = load(source, _resolve)
-    except (yaml.YAMLError, ValueError):  # a date that cannot be
+    except ValueError:  # a date that cannot be
         return None
+    except Exception as error:
+        from llm_vcr import pyyaml
+
+        if pyyaml.is_error(error):
+            return None
+        raise
     if not isinstance(tree, dict) or not isinstance(tree.get("interactions"), list):
         return None
     version = tree.get("version", FORMAT_VERSION)
@@ -339,33 +314,26 @@ _MAX_DEPTH = 500
 _LOOKS_DEEP = ("[" * 64, "{" * 64, "- " * 64, " " * 500)
 
 
-def _depth_of(text: str) -> int:
-    """How deep a YAML text is nested, counted up to `_MAX_DEPTH`."""
-    depth = deepest = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        deepest = max(deepest, depth)
-        if deepest > _MAX_DEPTH:
-            break
-    return deepest
-
-
 def _parse(text: str, path: str, serializer: Serializer) -> Any:
     if not text.strip():
         raise CassetteFileError(path, 1, "the file is empty")
     from vcr.serializers import jsonserializer
 
+    from llm_vcr import json_layout, pyyaml
+
     try:
         # A JSON reader tells by itself where it goes too deep.
-        if serializer not in (json_layout, jsonserializer) and any(sign in text for sign in _LOOKS_DEEP) and _depth_of(text) > _MAX_DEPTH:
+        may_be_deep = serializer not in (json_layout, jsonserializer) and any(sign in text for sign in _LOOKS_DEEP)
+        if may_be_deep and pyyaml.is_deeper(text, _MAX_DEPTH):
             raise CassetteFileError(path, None, f"this cannot be read: nested more than {_MAX_DEPTH} levels deep")
         return serializer.deserialize(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise CassetteFileError(
-            path, mark.line + 1 if mark else None, f"this is no valid YAML: {error.problem or error.context}"
-        ) from error
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+    except CassetteFileError:
+        raise
+    except Exception as error:
+        if (known := pyyaml.problem_of(error)) is not None:
+            raise CassetteFileError(path, *known) from error
+        if not pyyaml.is_error(error) and not isinstance(error, ValueError | TypeError | LookupError | RecursionError):
+            raise
         # JSON tells the line; YAML's reader tells at which character it met one that may not be there.
         line = getattr(error, "lineno", None)
         if line is None and isinstance(position := getattr(error, "position", None), int):
@@ -407,17 +375,9 @@ def _problem(interaction: object) -> str | None:
 
 
 def _line_of(text: str, what: str | int) -> int | None:
-    """The line, from 1, of a top-level key or of the interaction with this number; only asked for when an error is certain."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return None
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == what:
-            return int(key.start_mark.line) + 1
-        if key.value == "interactions" and isinstance(what, int) and what < len(value.value):
-            return int(value.value[what].start_mark.line) + 1
-    return None
+    from llm_vcr import pyyaml
+
+    return pyyaml.line_of(text, what)
 
 
 def _last_line(text: str) -> int:

@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
+from llm_vcr import standins
+
 CLIENTS = {"aiohttp": "aiohttp", "httpx": "httpx", "httpx2": "httpx2", "requests": "requests", "tornado": "tornado.simple_httpclient"}
 """The clients that can wait, as vcrpy calls its groups of patchers, and the module that vcr.patch imports of each."""
 
@@ -68,7 +70,8 @@ def import_vcr() -> None:
     _finder.begin()
     sys.meta_path.insert(0, _finder)
     try:
-        importlib.import_module("vcr")
+        with standins.in_place():
+            importlib.import_module("vcr")
     finally:
         _finder.refuses = False
         if "vcr.patch" not in sys.modules or not _finder.awaited:

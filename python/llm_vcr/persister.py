@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vcr.persisters.filesystem import CassetteNotFoundError
-from vcr.serializers import yamlserializer
 
+from llm_vcr.codec import is_yaml
 from llm_vcr.config import Settings
 from llm_vcr.errors import LlmVcrWarning, NotSavedWarning, SecretWarning, StoreUnavailableError, StoreWarning
 from llm_vcr.hosts import is_provider
@@ -251,7 +251,7 @@ class Persister:
         return safe
 
     def _store(self, serializer: Serializer | None) -> Store:
-        if serializer is None or serializer is yamlserializer or not isinstance(self.store, FileStore):
+        if is_yaml(serializer) or not isinstance(self.store, FileStore):
             return self.store
         return self.store.with_serializer(serializer)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from llm_vcr import codec, json_layout
+from llm_vcr import codec
 from llm_vcr.errors import CassetteFileError
 from llm_vcr.stores import leftovers, memory
 from llm_vcr.stores.base import CassetteRecord, MergeResult
@@ -56,7 +56,7 @@ class FileStore:
             return next((one for suffix in (".yaml", ".yml") if (one := path.with_suffix(suffix)).is_file()), path)
         other = path.with_suffix(".json")
         # Any other JSON beside the cassettes is somebody's data.
-        return other if path.suffix in _SUFFIXES and json_layout.is_one(_beginning(other)) else path
+        return other if path.suffix in _SUFFIXES and codec.is_json(_beginning(other)) else path
 
     def _looked_up(self, cassette_id: str) -> tuple[str, _Signature]:
         """The file that a cassette is in now (`found`), and how it is."""
@@ -142,6 +142,8 @@ class FileStore:
         """
         serializer = self._serializer
         if serializer is None and path.suffix == ".json":
+            from llm_vcr import json_layout
+
             serializer = codec.layout_of(_beginning(path), path.name) or json_layout
         _replace(os.fspath(path), lambda temporary: codec.write_file(record, temporary, serializer, sync=instead))
 

@@ -81,6 +81,29 @@ def test_a_run_without_a_marked_test_loads_neither_vcr_nor_a_client(suite: Suite
         result.stdout.fnmatch_lines(["LOADED []*"])
 
 
+SPARED = ("yaml", "llm_vcr.json_layout", "llm_vcr.pyyaml")
+"""What a run does not import whose calls are all answered from files as we write them."""
+
+
+def test_a_replay_loads_what_it_uses(suite: Suite) -> None:
+    suite.ini(asyncio_default_fixture_loop_scope=None, addopts="-p no:anyio -p no:asyncio -s")
+    suite.write(
+        source=f"""
+        import sys
+
+        def test_one():
+            ask("one")
+
+        def test_two():
+            print("LOADED", [name for name in {SPARED} if name in sys.modules])
+        """
+    )
+    suite.run(subprocess=True).passed(2)
+    replayed = suite.run("--record-mode=none", subprocess=True).passed(2)
+    assert replayed.live == 0
+    assert "LOADED []" in replayed.text
+
+
 def test_pytest_rewrites_no_module_of_ours(suite: Suite) -> None:
     suite.ini(llm_vcr="auto", asyncio_default_fixture_loop_scope=None, addopts="-p no:anyio -p no:asyncio -s")
     suite.conftest("""
