@@ -21,8 +21,8 @@ _SUFFIX = ".yaml"
 def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str | None:
     """A name no other test has, where pytest-recording's own would be shared, or ``None`` where its own will do.
 
-    pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``. A recording that is there under the old name is still used,
-    where cassettes are ``in_files``.
+    pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``, and of classes inside of others only the innermost. A recording that
+    is there under the old name is still used, where cassettes are ``in_files``.
     """
     theirs, *own = names(item)
     if not own:
@@ -46,7 +46,7 @@ def names(item: pytest.Item) -> tuple[str, ...]:
     cls = getattr(item, "cls", None)
     plain = f"{cls.__name__}.{item.name}" if cls else item.name
     safe: str = get_default_cassette_name(cls, item.name)
-    if safe == plain:
+    if safe == plain and (cls is None or "." not in cls.__qualname__):
         return (_cut(safe),)
     digits = hashlib.sha256(_bytes(item.nodeid)).hexdigest()[:8]
     own = f"{safe}-{digits}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from tests.python.plugin.conftest import Run, Suite, Workers
@@ -79,6 +81,34 @@ def test_names_that_are_too_long_for_a_file_are_cut(suite: Suite, workers: Worke
     assert suite.run(*workers).passed(10).live == 10
     assert suite.run(*workers).passed(10).live == 0
     assert (len(suite.cassettes()), suite.summary()["complete"], suite.summary()["orphans"]) == (10, True, [])
+
+
+NESTED = """
+    class TestOne:
+        class TestInner:
+            def test_it(self):
+                assert ask("one")
+
+    class TestTwo:
+        class TestInner:
+            def test_it(self):
+                assert ask("two")
+"""
+
+
+def test_classes_of_the_same_name_inside_of_others_share_no_cassette(suite: Suite, workers: Workers) -> None:
+    suite.write(source=NESTED)
+    assert suite.run("--record-mode=rewrite").passed(2).live == 2
+    assert suite.run().passed(2).live == 0
+    assert (len(suite.cassettes()), suite.summary()["orphans"]) == (2, [])
+
+
+def test_what_such_classes_share_already_stays_in_use(suite: Suite) -> None:
+    suite.conftest("import pytest\n\n@pytest.fixture\ndef vcr_config():\n    return {'match_on': ['method', 'path', 'body']}\n")
+    suite.write(source="pytestmark = pytest.mark.vcr\n" + textwrap.dedent(NESTED))
+    assert suite.run("--llm-vcr=off", "--record-mode=new_episodes").passed(2)
+    assert len(suite.cassettes()) == 1
+    assert suite.run("--record-mode=none").passed(2).live == 0
 
 
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
