@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import http.server
 import importlib
 import io
 import pickle
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -202,6 +204,29 @@ def test_headers_that_no_longer_fit_are_not_seen(library: Any, provider: FakePro
     assert "content-encoding" not in response.headers
     assert response.headers["content-length"] == str(len(response.content))
     assert response.json()["type"] == "application/json"
+
+
+class _Named(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # the base class asks for this name
+        self.send_response(200)
+        for header in (("X-Team", "Zoë"), ("X-Team", "plain"), ("Content-Length", "0")):
+            self.send_header(*header)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_header_values_that_are_not_ascii_are_played(library: Any, tmp_path: Path) -> None:
+    seen = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Named) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for _ in range(2):
+            with llm_vcr.VCR().use_cassette(tmp_path / "a.yaml"):
+                seen.append(library.get(f"http://127.0.0.1:{server.server_port}/").headers.get_list("x-team"))
+        server.shutdown()
+    assert seen == [["Zoë", "plain"]] * 2
 
 
 def test_cookies_are_seen_live_and_not_kept(provider: FakeProvider, cassette: Any) -> None:

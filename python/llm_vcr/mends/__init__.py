@@ -19,7 +19,7 @@ from llm_vcr.errors import LlmVcrWarning
 from llm_vcr.latecomers import Step, lock
 from llm_vcr.swaps import Swaps
 
-MENDS = ("aiohttp_bodies", "aiohttp_events", "aiohttp_responses", "chunks", "events", "logs", "same_response", "threads")
+MENDS = ("aiohttp_bodies", "aiohttp_events", "aiohttp_responses", "chunks", "events", "httpx_headers", "logs", "same_response", "threads")
 """The modules of this package that are mends, by what they mend."""
 
 _FOR = {name: "aiohttp" for name in MENDS if name.startswith("aiohttp")}
