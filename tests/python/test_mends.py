@@ -10,6 +10,7 @@ import http.client
 import http.server
 import importlib
 import io
+import json
 import pickle
 import sys
 import threading
@@ -33,6 +34,7 @@ from llm_vcr import mends
 from llm_vcr.encoding import decoded
 from llm_vcr.errors import LlmVcrWarning
 from llm_vcr.mends import aiohttp_bodies, aiohttp_events, aiohttp_responses, events, threads
+from vcr.filters import decode_response
 from vcr.stubs import aiohttp_stubs, httpx_stubs
 
 from tests.fake_provider import FakeProvider
@@ -304,8 +306,25 @@ def test_zstd_stays_as_it_came_where_nobody_can_read_it(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
-def test_the_other_codings_are_vcrpys(coding: str) -> None:
+def test_so_are_the_other_codings(coding: str) -> None:
     assert decoded(answer(encode(b"one two", coding), coding))["body"]["string"] == b"one two"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@given(body=st.dictionaries(st.text(max_size=9), st.integers() | st.text(max_size=20)).map(json.dumps).map(str.encode))
+def test_it_is_decoded_as_vcrpy_does(coding: str, body: bytes) -> None:
+    for sent in (encode(body, coding), body, encode(body, coding)[:-1]):
+        assert decoded(answer(sent, coding)) == decode_response(answer(sent, coding))
+
+
+def test_all_members_of_gzip_are_decoded() -> None:
+    members = encode(b"one ", "gzip") + encode(b"two", "gzip")
+    assert decoded(answer(members, "gzip"))["body"]["string"] == b"one two"
+    assert decoded(answer(members + bytes(8), "gzip"))["body"]["string"] == b"one two"
+
+
+def test_deflated_without_an_envelope_is_decoded() -> None:
+    assert decoded(answer(encode(b"one two" * 9, "deflate")[2:-4], "deflate"))["body"]["string"] == b"one two" * 9
 
 
 # --- events
