@@ -108,6 +108,18 @@ def header_store(headers: Mapping[str, Any]) -> dict[str, tuple[str, Any]] | Non
     ``None`` for anything but a dict of different names with one value each, in a list.
     """
 
+def raw_header_store(raw: list[Any]) -> dict[str, tuple[str, str]] | None:
+    """The same of a client's pairs of bytes, with the names in lower case as written.
+
+    ``None`` for anything but pairs of ASCII, of different names.
+    """
+
+def first_header(headers: dict[Any, Any], name: str) -> str | None:
+    """The first value of the header called ``name``, which is in lower case; names and values may be text, bytes, or lists of them."""
+
+def stand(owners: tuple[Any, ...], names: tuple[str, ...], values: tuple[Any, ...]) -> bool:
+    """Whether each of ``owners`` (namespaces, and classes, which are asked with their bases) has the very object of ``values`` there."""
+
 def redact_uri(uri: str) -> str:
     """The URI without credentials in its query and its user information."""
 

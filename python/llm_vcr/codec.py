@@ -233,9 +233,10 @@ def _plain_episode(one: Any) -> Episode | None:
         return None
     if not usual:
         return None
-    if _core.header_store(headers) is None and (headers := _first_values(headers)) is None:
+    store = _core.header_store(headers)
+    if store is None and (headers := _first_values(headers)) is None:
         return None
-    return made(Episode, request={"method": method, "uri": uri, "headers": headers, "body": body}, response=response)
+    return made(Episode, request={"method": method, "uri": uri, "headers": headers, "body": body}, response=response, header_store=store)
 
 
 def _first_values(headers: Mapping[Any, Any]) -> dict[str, list[Any]] | None:

@@ -64,7 +64,7 @@ class Filters:
 
     def probe(self, request: Any) -> Request:
         """The request as far as a look at the stored ones needs it: nothing of its body or headers is searched for secrets."""
-        ours: Request = copy.copy(Request.of(request))
+        ours: Request = Request.of(request).__copy__()
         if not ours.stored:
             ours.role = self.matchers.role(ours) or SESSION
             ours.method = text(ours.method).upper()

@@ -88,7 +88,14 @@ def is_awaited(client: str) -> bool:
 
 def awaited() -> frozenset[str]:
     """All the clients that are awaited."""
-    return frozenset(client for module, client in _finder.awaited.items() if _finder.is_awaited(module))
+    come = _finder.come
+    # Asked for each cassette; of nearly all, nobody has heard anything.
+    found = [
+        client
+        for module, client in _finder.awaited.items()
+        if (module not in sys.modules and module not in come) or _finder.is_awaited(module)
+    ]
+    return frozenset(found)
 
 
 def arrivals() -> int:
@@ -127,7 +134,7 @@ class _Finder:
         self.told: list[tuple[Step, Callable[[str], None]]] = []
         self.arrivals = 0
         self._arriving: set[str] = set()
-        self._come: dict[str, ModuleType] = {}
+        self.come: dict[str, ModuleType] = {}
         """The copy of each that vcr.patch has the names of."""
         self._names: list[tuple[ModuleType, dict[str, Any]]] = []
         """What was unpatched in each copy when it came."""
@@ -137,7 +144,7 @@ class _Finder:
         """Be asked for what vcr.patch imports, which knows nothing of what another copy of it has learned."""
         self.refuses = True
         self.awaited.clear()
-        self._come.clear()
+        self.come.clear()
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         """See `importlib.abc.MetaPathFinder`."""
@@ -188,15 +195,15 @@ class _Finder:
         """See `is_awaited`, by the module of the client."""
         if name not in self.awaited:
             return False
-        module, come = sys.modules.get(name), self._come.get(name)
+        module, come = sys.modules.get(name), self.come.get(name)
         if module is None:
             # For a moment, the import system takes out what it has just put there.
-            return getattr(getattr(come, "__spec__", None), "_initializing", False) is not _DONE
+            return come is None or getattr(getattr(come, "__spec__", None), "_initializing", False) is not _DONE
         if module is come:
             return False
         with lock:
             spec = getattr(module, "__spec__", None)  # a module that is loaded lazily is loaded by that
-            if module is self._come.get(name):
+            if module is self.come.get(name):
                 return False
             if name in self._arriving or isinstance(getattr(spec, "loader", None), _Loader):
                 return True
@@ -208,7 +215,7 @@ class _Finder:
             names = self._known(module) or _names_in_vcr(name)
         except Exception:  # noqa: BLE001 - it has not what would be patched
             return False
-        if self._come.get(name) is not module:  # looking at it may have imported it
+        if self.come.get(name) is not module:  # looking at it may have imported it
             self._learn(name, module, names)
         return True
 
@@ -219,13 +226,13 @@ class _Finder:
         vars(sys.modules["vcr.patch"]).update(names)
         if self._known(module) is None:
             self._names.append((module, names))
-        self._come[name] = module
+        self.come[name] = module
         self.arrivals += 1
 
     @contextlib.contextmanager
     def arriving(self, name: str) -> Iterator[None]:
         """The module of this name is being imported inside, and is there at the end."""
-        before = self._come.get(name)
+        before = self.come.get(name)
         # Of a package that was thrown away, and its modules not, the classes are the ones that have been patched already.
         same = before is not None and any(one.startswith(f"{name}.") for one in [*sys.modules])
         self._arriving.add(name)
@@ -237,7 +244,7 @@ class _Finder:
 
     def _welcome(self, name: str, names: dict[str, Any] | None) -> None:
         module = sys.modules.get(name)
-        if module is None or module is self._come.get(name):
+        if module is None or module is self.come.get(name):
             return  # a copy that somebody makes for themselves
         outer, _, last = name.rpartition(".")
         with lock:

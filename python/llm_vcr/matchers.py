@@ -210,6 +210,8 @@ def _credentials(headers: Any) -> list[tuple[str, str]]:
     """The headers that carry a key; mostly one."""
     store = getattr(headers, "_store", None)
     if isinstance(store, dict):  # vcrpy's own headers, by their names in lower case
+        if _CREDENTIALS.isdisjoint(store):
+            return []
         return [(text(name), text(first(kept[1]))) for name, kept in store.items() if name in _CREDENTIALS]
     pairs = ((text(name).lower(), value) for name, value in headers.items())
     return [(name, text(first(value))) for name, value in pairs if name in _CREDENTIALS]

@@ -126,7 +126,7 @@ class _Set:
         self._of_stubs = of_stubs
         self.late: list[Swaps] = []
         """Of the clients that came when it was in place."""
-        same = (*cassette.custom_patches, *(one for client in (None, *filter(is_there, _LIBRARIES)) for one in of_stubs(client)))
+        same = (*cassette.custom_patches, *(one for client in (None, *_there()) for one in of_stubs(client)))
         skip, httpx = _narrow(cassette.skip_patchers)
         triples, self.others = self._built(skip, (*(_httpx(self.stand) if httpx else ()), *same))
         self.swaps = Swaps(triples)
@@ -191,12 +191,17 @@ def _keep(used: _Set) -> None:
 
 def _narrow(skipped: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
     """The groups of patchers to skip so that all that is patched is patched, but nothing in vain; and whether we patch httpx instead."""
-    skip = {*skipped, *(group for group in _LIBRARIES if not is_there(group))}
+    return _narrowed(skipped, _there(), any(map(_is_present, _ON_HTTPX)))
+
+
+@functools.lru_cache(maxsize=64)
+def _narrowed(skipped: tuple[str, ...], there: tuple[str, ...], on_httpx: bool) -> tuple[tuple[str, ...], bool]:
+    skip = {*skipped, *(group for group in _LIBRARIES if group not in there)}
     if "urllib3" not in skip:
         # Both groups patch the same attributes of urllib3, and the later one of urllib3's own name stays.
         skip.add("requests")
         _import_before_patching("vcr.stubs.requests_stubs")
-    ours = "httpx" not in skip and not any(_is_present(library) for library in _ON_HTTPX) and _knows_transports()
+    ours = "httpx" not in skip and not on_httpx and _knows_transports()
     if ours:
         skip.add("httpx")
     return tuple(sorted(skip)), ours
@@ -209,9 +214,10 @@ def _import_before_patching(stubs: str) -> None:
         importlib.import_module(stubs)
 
 
-def is_there(client: str) -> bool:
-    """Whether a client is to be patched, by the name of its group: it is installed, and not one that nobody has imported yet."""
-    return _is_present(_LIBRARIES[client]) and not latecomers.is_awaited(client)
+def _there() -> tuple[str, ...]:
+    """The clients that are to be patched, by the names of their groups: they are installed, and not ones that nobody has imported yet."""
+    awaited = latecomers.awaited()
+    return tuple([client for client, library in _LIBRARIES.items() if client not in awaited and _is_present(library)])
 
 
 def _is_present(library: str) -> bool:

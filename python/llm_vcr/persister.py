@@ -79,8 +79,9 @@ class Persister:
         self._on_lost = on_lost
         # Its requests hold a record: it is needed no longer than they are.
         self._loaded: dict[str, weakref.ref[CassetteRecord]] = {}
-        self._ids: dict[tuple[Path, str | os.PathLike[str]], str] = {}
+        self._ids: dict[str | os.PathLike[str], str] = {}
         """Each is asked for several times a test, and finding one is dear."""
+        self._ids_below: Path | None = None
         self._leases = Leases.of(self.store)
 
     def __deepcopy__(self, memo: object) -> Persister:
@@ -89,18 +90,24 @@ class Persister:
 
     def cassette_id(self, path: str | os.PathLike[str]) -> str:
         """The id of the cassette at ``path``: relative to the root where it lies below it, with ``/`` on every system."""
-        known = self._ids.get((self.root, path))
+        if self._ids_below is not self.root:
+            self._ids_below, self._ids = self.root, {}
+        known = self._ids.get(path)
         if known is None:
             root = os.fspath(self.root)
-            known = self._id_of(os.path.abspath(os.path.join(root, path)), os.path.abspath(root))
+            known = self._id_of(path, root)
             if os.path.isabs(root):  # or else it changes with the working directory
-                self._ids[self.root, path] = known
+                self._ids[path] = known
         return known
 
-    def _id_of(self, name: str, root: str) -> str:
+    def _id_of(self, path: str | os.PathLike[str], root: str) -> str:
+        # Nearly every one lies below the root and is written so: to normalise what is normal, or to make a `Path`, is dear.
+        usual = self.settings.format != "json"
+        if usual and type(path) is str and path.startswith(f"{root}/") and _is_normal(path):
+            return path[len(root) + 1 :]
+        name, root = os.path.abspath(os.path.join(root, path)), os.path.abspath(root)
         below = root if root.endswith(os.sep) else root + os.sep
-        if name.startswith(below) and self.settings.format != "json":
-            # Nearly every one, and a `Path` is dear.
+        if usual and name.startswith(below):
             return name[len(below) :].replace(os.sep, "/")
         absolute = Path(name)
         if self.settings.format == "json" and isinstance(self.store, FileStore) and absolute.suffix in (".yaml", ".yml"):
@@ -256,8 +263,13 @@ class Persister:
         return self.store.with_serializer(serializer)
 
 
+def _is_normal(path: str) -> bool:
+    """Whether `os.path.normpath` would certainly give a path back as it is."""
+    return os.sep == "/" and "//" not in path and "/." not in path and not path.endswith("/")
+
+
 def _request(episode: Episode, *, borrowed: bool, stale: bool) -> Request:
-    request = Request.loaded(**episode.request)
+    request = Request.loaded(**episode.request, store=episode.header_store)
     request.borrowed = borrowed
     request.stale = stale
     request.key = episode.key

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from llm_vcr import _core
 from llm_vcr.errors import ConsumedBodyWarning, UnsupportedBodyError
 
 # What `iter()` gives for the built-in collections: each names its source, or what is left of it, through `__reduce__`, so a megabyte need
@@ -260,11 +261,10 @@ def header(headers: Mapping[str, Any] | Iterable[tuple[str, Any]] | None, name: 
         # vcrpy's own headers keep them by their names in lower case, and are asked many times a request.
         found = store.get(name) or store.get(name.encode("latin-1"))
         return None if found is None else text(first(found[1]))
-    items = headers.items() if isinstance(headers, Mapping) else headers
-    length = len(name)
-    for key, value in items:
-        # Of another length it is another name, and need not be copied into lower case to know that.
-        if (type(key) is not str or len(key) == length) and text(key).lower() == name:
+    if type(headers) is dict:
+        return _core.first_header(headers, name)
+    for key, value in headers.items() if isinstance(headers, Mapping) else headers:
+        if text(key).lower() == name:
             return text(first(value))
     return None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+from llm_vcr import _core
 
 
 class _Swap(NamedTuple):
@@ -29,18 +30,15 @@ class _Columns:
     """Swaps of what their owners have themselves: nearly all. Gone through with each cassette, and with no line of Python for each."""
 
     def __init__(self, swaps: Sequence[_Swap]) -> None:
-        self._places = [one.owner.__dict__ for one in swaps]
+        self._places = tuple([one.owner.__dict__ for one in swaps])
         self._owners = [one.owner for one in swaps]
-        self._names = [one.name for one in swaps]
-        self._originals = [one.original for one in swaps]
+        self._names = tuple([one.name for one in swaps])
+        self._originals = tuple([one.original for one in swaps])
         self._replacements = [one.replacement for one in swaps]
 
     def stand(self) -> bool:
         """Whether everything is what it was."""
-        try:
-            return all(map(operator.is_, map(operator.getitem, self._places, self._names), self._originals))
-        except KeyError:
-            return False
+        return _core.stand(self._places, self._names, self._originals)
 
     def put(self) -> None:
         deque(map(setattr, self._owners, self._names, self._replacements), 0)

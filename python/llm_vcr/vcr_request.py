@@ -27,28 +27,15 @@ def _host(uri: str) -> str | None:
 
 def _headers(headers: Any) -> HeadersDict:
     """Headers as vcrpy has them. Its own way looks each name of a mapping up again, which for those of httpx is a search."""
+    # httpx's own mapping decodes each of the pairs that it keeps three times.
     raw = getattr(headers, "raw", None)
-    if type(raw) is list and (made := _ascii(raw)) is not None:
-        return made
+    if type(raw) is list and (store := _core.raw_header_store(raw)) is not None:
+        return _kept(store)
     if isinstance(headers, Mapping) and not isinstance(headers, HeadersDict):
         store = {name.lower(): (name, value) for name, value in headers.items()}
         if len(store) == len(headers) and not any(isinstance(value, list | tuple) for _, value in store.values()):
             return _kept(store)
     return headers if isinstance(headers, HeadersDict) else HeadersDict(headers)
-
-
-def _ascii(raw: list[Any]) -> HeadersDict | None:
-    """Headers from the pairs that httpx keeps: its mapping decodes each of them three times. ``None`` for pairs of anything else."""
-    try:
-        store = {(key := _name(name)): (key, value.decode("ascii")) for name, value in raw}
-    except (AttributeError, TypeError, ValueError):
-        return None
-    return _kept(store) if len(store) == len(raw) else None
-
-
-@functools.lru_cache(maxsize=1024)
-def _name(raw: bytes) -> str:
-    return raw.decode("ascii").lower()
 
 
 def _kept(store: dict[str, tuple[str, Any]]) -> HeadersDict:
@@ -146,13 +133,18 @@ class Request(VcrRequest):  # type: ignore[misc]  # vcrpy is not typed
         self.content_type = read.content_type
 
     @classmethod
-    def loaded(cls, method: str, uri: str, headers: Mapping[str, Any], body: bytes | None) -> Request:
-        """A stored request, from what a store holds: nothing about its body needs to be found out."""
+    def loaded(
+        cls, method: str, uri: str, headers: Mapping[str, Any], body: bytes | None, store: Mapping[str, tuple[str, Any]] | None = None
+    ) -> Request:
+        """A stored request, from what a store holds: nothing about its body needs to be found out.
+
+        ``store`` is what vcrpy's requests keep of the headers, where somebody has it already. The request gets one of its own.
+        """
         made: Request = cls.__new__(cls)
         made.method, made.uri, made._body = method, uri, body
         made._was_file = made._was_iter = False
-        store = _core.header_store(headers)
-        made._headers = _kept({name.lower(): (name, values[0]) for name, values in headers.items()} if store is None else store)
+        own = _core.header_store(headers) if store is None else dict(store)
+        made._headers = _kept({name.lower(): (name, values[0]) for name, values in headers.items()} if own is None else own)
         made.stored = True
         return made
 

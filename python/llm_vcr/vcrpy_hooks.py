@@ -13,6 +13,7 @@ from typing import Any
 import vcr as vcrpy
 from vcr.cassette import CassetteContextDecorator
 from vcr.errors import CannotOverwriteExistingCassetteException
+from vcr.persisters.filesystem import FilesystemPersister
 
 from llm_vcr import config, mends, patches
 from llm_vcr.config import Settings
@@ -185,8 +186,6 @@ def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy 
     Raises:
         LlmVcrError: where this vcrpy lacks something we lean on.
     """
-    from vcr.persisters.filesystem import FilesystemPersister
-
     present: Policy | None = getattr(vcr, "_llm_vcr_policy", None)
     if present is not None and settings is None and policy is None:
         return vcr
@@ -259,7 +258,7 @@ def arguments_of(vcr: vcrpy.VCR, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = vcr.get_merged_config(**options)
     for name, switches in _USER_FILTERS.items():
         # vcrpy makes a filter of nothing, which copies each request and answer for nothing.
-        if not any(options.get(one, getattr(vcr, one, None)) for one in switches):
+        if not any(options[one] if one in options else getattr(vcr, one, None) for one in switches):
             arguments[name] = None
     # The registered ones may be under other settings.
     matchers = policy.filters.matchers
@@ -269,6 +268,11 @@ def arguments_of(vcr: vcrpy.VCR, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     arguments["allow_playback_repeats"] = options.get("allow_playback_repeats", True)
     arguments["policy"] = policy
     return arguments
+
+
+def context(arguments: dict[str, Any]) -> CassetteContextDecorator:
+    """A cassette of ours that is made with these arguments, to be opened once."""
+    return _Context(Cassette, lambda: arguments)
 
 
 def throw_away(kind: type[Cassette], arguments: Mapping[str, Any]) -> CassetteContextDecorator:

@@ -4,6 +4,7 @@
 
 mod convert;
 mod headers;
+mod places;
 mod yaml;
 
 use pyo3::prelude::*;
@@ -15,7 +16,7 @@ mod _core {
     use std::path::PathBuf;
 
     use pyo3::prelude::*;
-    use pyo3::types::{PyBytes, PyDict};
+    use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
     use super::convert::{ContentType, changed, detached, joined, value_error};
     use crate::cassette::{compact, yaml};
@@ -195,6 +196,21 @@ mod _core {
     #[pyfunction]
     fn header_store<'py>(headers: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
         super::headers::store(headers)
+    }
+
+    #[pyfunction]
+    fn raw_header_store<'py>(raw: &Bound<'py, PyList>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        super::headers::raw_store(raw)
+    }
+
+    #[pyfunction]
+    fn first_header<'py>(headers: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<Bound<'py, PyString>>> {
+        super::headers::first(headers, name)
+    }
+
+    #[pyfunction]
+    fn stand(owners: &Bound<'_, PyTuple>, names: &Bound<'_, PyTuple>, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
+        super::places::stand(owners, names, values)
     }
 
     #[pyfunction]

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::vec::IntoIter;
 
 use pyo3::exceptions::PyOSError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
@@ -76,6 +77,24 @@ pub(super) fn build<'py>(
     builder.node(Place::Root)
 }
 
+/// A key as Python text: the same few names again and again, and those of headers.
+fn known<'py>(py: Python<'py>, name: &str) -> Bound<'py, PyString> {
+    let known = match name {
+        "request" => intern!(py, "request"),
+        "response" => intern!(py, "response"),
+        "method" => intern!(py, "method"),
+        "uri" => intern!(py, "uri"),
+        "headers" => intern!(py, "headers"),
+        "body" => intern!(py, "body"),
+        "string" => intern!(py, "string"),
+        "status" => intern!(py, "status"),
+        "code" => intern!(py, "code"),
+        "message" => intern!(py, "message"),
+        _ => return PyString::new(py, name),
+    };
+    known.clone()
+}
+
 struct Builder<'py, 'a, 'b> {
     py: Python<'py>,
     events: IntoIter<Event<'a>>,
@@ -135,8 +154,7 @@ impl<'py> Builder<'py, '_, '_> {
         for _ in 0..entries {
             let Some(event) = self.events.next() else { return Ok(None) };
             let (key, under) = match &event {
-                // The same few names again and again.
-                Event::Str(name) => (PyString::intern(self.py, name).into_any(), place.under(name)),
+                Event::Str(name) => (known(self.py, name).into_any(), place.under(name)),
                 Event::Int(number) => (PyInt::new(self.py, *number).into_any(), Place::Other),
                 _ => return Ok(None),
             };

@@ -19,6 +19,8 @@ import llm_vcr
 import pytest
 import vcr
 import vcr.serializers.jsonserializer
+from hypothesis import example, given
+from hypothesis import strategies as st
 from llm_vcr import CassetteFileError, ConfigError, NotSavedWarning, Persister, codec, open_store
 from llm_vcr.stores import CassetteRecord, Episode, Store
 from llm_vcr.stores.file import FileStore
@@ -343,6 +345,16 @@ def test_an_id_is_the_same_from_any_working_directory(tmp_path: Path, monkeypatc
         for path in ("tests/cassettes/a.yaml", tmp_path / "tests/cassettes/a.yaml", "tests/../tests/./cassettes/a.yaml"):
             assert persister.cassette_id(path) == expected
     assert persister.cassette_id("/elsewhere/a.yaml") == "/elsewhere/a.yaml"
+
+
+@given(st.text("/.ab", min_size=1))
+@example("/r/a")
+def test_an_id_is_what_the_whole_way_to_it_says(path: str) -> None:
+    for root in ("/r", "/r/../r"):
+        for one in (path, f"{root}/{path}"):
+            whole = Path(os.path.abspath(os.path.join(root, one)))
+            expected = whole.relative_to("/r").as_posix() if whole.is_relative_to("/r") else whole.as_posix()
+            assert Persister(root=root).cassette_id(one) == expected
 
 
 def test_the_persister_never_raises_on_saving(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

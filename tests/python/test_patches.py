@@ -19,7 +19,7 @@ import requests
 import vcr as vcrpy
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_vcr import patches
+from llm_vcr import _core, patches
 from llm_vcr.swaps import Swaps
 from vcr.patch import CassettePatcherBuilder
 
@@ -236,6 +236,22 @@ def test_swaps_do_what_mock_does(drawn: list[tuple[tuple[str, str], int]]) -> No
         for patcher in reversed(patchers):
             patcher.stop()
         assert states(owners) == before
+
+
+@given(st.lists(st.tuples(st.sampled_from(["module", "Own", "Heir"]), st.sampled_from(["a", "b", "gone"]), st.integers(0, 2)), max_size=4))
+def test_what_stands_is_what_a_look_at_each_finds(drawn: list[tuple[str, str, int]]) -> None:
+    first = type("First", (), {"a": object(), "b": object()})
+    heir = type("Heir", (first,), {"b": object()})
+    module = {"a": object(), "b": object()}
+    owners: dict[str, tuple[Any, Any]] = {
+        "module": (module, module.get),
+        "Own": (vars(first), vars(first).get),
+        "Heir": (heir, lambda name: getattr(heir, name, None)),
+    }
+    there = [owners[owner][1](name) for owner, name, _ in drawn]
+    values = [one if kind else object() for one, (_, _, kind) in zip(there, drawn, strict=True)]
+    found = _core.stand(tuple(owners[one][0] for one, _, _ in drawn), tuple(name for _, name, _ in drawn), tuple(values))
+    assert found == all(one is not None and one is value for one, value in zip(there, values, strict=True))
 
 
 def test_swaps_that_cannot_all_be_put_are_not_put() -> None:

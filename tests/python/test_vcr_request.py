@@ -21,7 +21,7 @@ import urllib3
 from hypothesis import example, given
 from hypothesis import strategies as st
 from llm_vcr import _core, codec
-from llm_vcr.request import header
+from llm_vcr.request import first, header
 from llm_vcr.request import text as as_text
 from llm_vcr.vcr_request import AiohttpRequest, Request
 from vcr.request import HeadersDict
@@ -69,8 +69,39 @@ def test_stored_headers_are_kept_as_vcrpys(headers: dict[str, list[str]]) -> Non
     assert _core.header_store(headers) == (twin if plain else None)
     request = Request.loaded("GET", URL, headers, None)
     assert [*request.headers._store.items()] == [*twin.items()]
+    if (store := _core.header_store(headers)) is not None:
+        again = Request.loaded("GET", URL, headers, None, store)
+        assert again.headers == request.headers
+        again.headers["x-more"] = "more"
+        assert store == twin
     if plain:
         assert request.headers == HeadersDict({name: values[0] for name, values in headers.items()})
+
+
+NAMES = st.sampled_from(["Content-Type", "content-type", "CONTENT-TYPE", "\u212aey", "key", "É"]) | st.text(max_size=3)
+VALUES = st.text() | st.binary() | st.integers()
+
+
+@given(st.dictionaries(NAMES | NAMES.map(lambda one: one.encode()), VALUES | st.lists(VALUES) | st.lists(VALUES).map(tuple)), NAMES)
+def test_a_header_is_found_whatever_its_case(headers: dict[Any, Any], name: str) -> None:
+    name = name.lower()
+    twin = next((as_text(first(value)) for key, value in headers.items() if as_text(key).lower() == name), None)
+    assert header(headers, name) == twin
+    # Nobody looks into this one but Python.
+    assert header(headers.items(), name) == twin
+
+
+@given(st.lists(st.tuples(st.binary(max_size=4) | st.sampled_from([b"Accept", b"accept"]), st.binary(max_size=4))))
+@example([(b"A", b"a")])
+def test_the_pairs_of_httpx_are_kept_as_vcrpys(raw: list[tuple[bytes, bytes]]) -> None:
+    plain = all(part.isascii() for pair in raw for part in pair)
+    twin = {name.decode().lower(): (name.decode().lower(), value.decode()) for name, value in raw} if plain else {}
+    assert _core.raw_header_store(raw) == (twin if plain and len(twin) == len(raw) else None)
+
+
+@pytest.mark.parametrize("raw", [[("a", "b")], [(b"a",)], [b"ab"], [[b"a", b"b"]], [(b"a", None)]])
+def test_other_pairs_are_left_to_others(raw: Any) -> None:
+    assert _core.raw_header_store(raw) is None
 
 
 @pytest.mark.parametrize("headers", [{"a": "b"}, {"a": ()}, {b"a": ["b"]}, {"a": []}, [], {1: ["b"]}, None])

@@ -10,8 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from llm_vcr import _core
@@ -45,8 +44,7 @@ _FREE = re.compile(r"/(?:count_tokens|files|uploads|moderations|tokenize|detoken
 """What providers ask no money for; their answers tell no usage."""
 
 
-@dataclass(frozen=True)
-class Used:
+class Used(NamedTuple):
     """What a call used, as its provider tells it: enough to know the price, and small."""
 
     address: str
@@ -88,7 +86,7 @@ def _is_free(address: str) -> bool:
 def headers(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The headers of a request or an answer, by name: vcrpy's stub for tornado writes an answer's as a list of pairs."""
     found = message.get("headers") or {}
-    return found if isinstance(found, Mapping) else dict(found)
+    return found if type(found) is dict or isinstance(found, Mapping) else dict(found)
 
 
 def model(episode: Episode) -> str | None:
@@ -145,8 +143,8 @@ def _value(source: bytes) -> Any:
 
 def _counted(response: Mapping[str, Any]) -> dict[str, int]:
     there = headers(response)
-    found = {name: header(there, of) for name, of in _HEADERS.items()}
-    return {name: int(value) for name, value in found.items() if value is not None and value.isdecimal()}
+    found = [(name, header(there, of)) for name, of in _HEADERS.items()]
+    return {name: int(value) for name, value in found if value is not None and value.isdecimal()}
 
 
 def _together(parts: Any) -> dict[str, Any]:

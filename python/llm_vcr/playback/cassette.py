@@ -21,12 +21,14 @@ from vcr.record_mode import RecordMode
 from vcr.request import HeadersDict
 
 from llm_vcr import leaks
+from llm_vcr.exchange.content import Used
 from llm_vcr.persister import Persister
 from llm_vcr.playback.index import Index
 from llm_vcr.playback.miss import Miss, explain_miss
 from llm_vcr.playback.policy import Counts, Policy
 from llm_vcr.playback.redirects import MAX_HOPS, dangling, without_fragment
 from llm_vcr.playback.refusal import Refusal, most_alike, refusal_answer
+from llm_vcr.playback.used import used_by
 from llm_vcr.request import text
 from llm_vcr.stores import CassetteRecord
 from llm_vcr.stores.lease import Flight
@@ -38,6 +40,17 @@ MISSES = 20
 
 class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
     """A `vcr.cassette.Cassette` under a `Policy`."""
+
+    gate: str | None = None
+    """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
+    saved = False
+    overflow = False
+    """The store had no room for what was recorded."""
+    _base: CassetteRecord | None = None
+    _flight: Flight | None = None
+    _closed = False
+    _hops = 0
+    """Redirects followed for one call of aiohttp's."""
 
     def __init__(self, *, policy: Policy, allow_playback_repeats: bool = True, **arguments: Any) -> None:
         """Make an empty cassette under ``policy``; `load` makes and loads one."""
@@ -54,11 +67,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             self.notes.append("match_on has no body: a changed prompt would be given the recorded answer (add 'llm_body')")
         self.replaces = policy.fresh_start
         """What is stored takes the place of episodes that were there and could not be played: stale ones, or all of them."""
-        self.gate: str | None = None
-        """Why nothing of this cassette may be stored, or ``None`` while it may (the outcome of its test)."""
-        self.saved = False
-        self.overflow = False
-        """The store had no room for what was recorded."""
         self.misses: list[Miss] = []
         """The calls that no episode answered, the first `MISSES` of them explained."""
         self.answers: list[tuple[Request, dict[str, Any]]] = []
@@ -69,11 +77,6 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._lock = threading.RLock()
         self._reserved: set[int] = set()
         self._refusals: list[str] = []
-        self._base: CassetteRecord | None = None
-        self._flight: Flight | None = None
-        self._closed = False
-        self._hops = 0
-        """Redirects followed for one call of aiohttp's."""
         self._filters_requests = arguments.get("before_record_request") is not None
         self._filters_responses = arguments.get("before_record_response") is not None
 
@@ -447,6 +450,15 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             if times and index < self._loaded_count:
                 yield *self.data[index], times
 
+    def used(self) -> Iterator[tuple[Used, int, int]]:
+        """Of calls to providers: what each has used, and how many like it were live and replayed."""
+        return used_by(self)
+
+    @property
+    def own_persister(self) -> Persister | None:
+        """The persister, unless the user has one of their own."""
+        return self._persister if isinstance(self._persister, Persister) else None
+
     def unplayed(self) -> list[str]:
         """The keys (`CassetteRecord.keyed`) of the episodes that were loaded from this very cassette, may be played, and were not."""
         replaced = self.saved and self.record_mode == RecordMode.ALL
@@ -531,7 +543,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
         self._index.clear()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Turn:
     """An episode that is a request's to have."""
 

@@ -20,6 +20,9 @@ from llm_vcr.vcr_request import Request
 _LONG = 2048
 """From so many bytes on, a body is looked for among the stored ones before it is hashed."""
 
+_REMEMBERED = 256
+"""So many spellings of where a request goes are remembered; then it begins anew."""
+
 _LIKE = 8
 """So many stored bodies of the same length and end are compared."""
 
@@ -37,7 +40,7 @@ class Index:
         self._by_body = looks_at.body
         self._by_key = looks_at.key and filters.settings.credential != "ignore"
         self._others = looks_at.others
-        self._place_at: dict[tuple[Any, str], Any] = {}
+        self._place_at = looks_at.place_at
         self.clear()
 
     @property
@@ -126,6 +129,8 @@ class Index:
         spelling = (request.method, request.uri)
         place = self._place_at.get(spelling)
         if place is None:
+            if len(self._place_at) >= _REMEMBERED:
+                self._place_at.clear()
             place = self._place_at[spelling] = tuple(part.of(request) for part in self.parts)
         return place
 
@@ -160,6 +165,8 @@ class _LooksAt(NamedTuple):
     """Those that have to be asked about each pair of requests."""
     bodies: bool
     """Whether a body may count at all."""
+    place_at: dict[tuple[Any, str], Any]
+    """Where requests go, by how they spell it (method and URI): a suite calls the same few places again and again."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -173,6 +180,7 @@ def _looks_at(match_on: tuple[Any, ...], matchers: Matchers) -> _LooksAt:
         others=others,
         # A matcher of the user's own may well look at the body: only this one is known not to.
         bodies=matchers.body in match_on or any(one is not vcr_matchers.headers for one in others),
+        place_at={},
     )
 
 

@@ -51,9 +51,9 @@ class Spending(Protocol):
         """Asked before a call is made that came to a cassette and is none of its business: why it must not be, or ``None``."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Policy:
-    """How a cassette behaves beyond what vcrpy's configuration can say."""
+    """How a cassette behaves beyond what vcrpy's configuration can say. Nobody changes one; to freeze it takes a call for each field."""
 
     settings: Settings
     persister: Persister

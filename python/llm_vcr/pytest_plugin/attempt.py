@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from llm_vcr.pytest_plugin.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     import pytest
+    import vcr as vcrpy
 
     from llm_vcr.playback.cassette import Cassette
     from llm_vcr.pytest_plugin.livecalls import LiveCall
@@ -28,6 +30,8 @@ class Attempt:
         self.fresh_start = False
         """``rewrite`` was asked for, by the marker or by ``vcr_config``."""
         self.phases: dict[str, str] = {}
+        self.vcr: vcrpy.VCR | None = None
+        """What pytest-recording opened its cassette with."""
         self.left_behind: list[str] = []
         """What it has left patched, one sentence each."""
 
@@ -55,6 +59,8 @@ class Attempt:
 
     def verdict(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict, once everything is over."""
+        if not (self.cassettes or around or self.left_behind):
+            return _nothing(disabled)
         if not self.cassettes:
             return judge((), around, disabled=disabled, more_notes=self.left_behind)
         kept = facts(self.cassettes, passed=self.why_not() is None, is_own=lambda cassette_id: is_own(self.item, cassette_id))
@@ -63,6 +69,7 @@ class Attempt:
     def let_go(self) -> None:
         """Hold on to no cassette any more, once the verdict is told: each knows by its policy whom to tell that it is open."""
         self.cassettes.clear()
+        self.vcr = None
 
     def foreseen(self, around: Sequence[LiveCall], disabled: str | None) -> Verdict:
         """The verdict as it looks after the call: what is recorded will be stored if the gate is open."""
@@ -74,6 +81,12 @@ class Attempt:
         blocks += [f"{call.host}: called around every cassette, from {call.where} ({call.via})" for call in around]
         counted = Counter(blocks)
         return "\n".join(block + (f"\n  ({count} times)" if count > 1 else "") for block, count in list(counted.items())[:_EXPLAINED])
+
+
+@functools.lru_cache(maxsize=64)
+def _nothing(disabled: str | None) -> Verdict:
+    """The verdict of a test without a cassette that called nobody: many a suite has more of these than of others."""
+    return judge((), (), disabled=disabled)
 
 
 _EXPLAINED = 5

@@ -163,10 +163,12 @@ class SharedFixtures:
 
     def take_from(self, report: pytest.TestReport) -> None:
         """Take it, where all reports come together: it is nothing a test has to say of itself."""
-        for name, value in report.user_properties:
-            if name == PROPERTY and isinstance(value, list):
+        found = [value for name, value in report.user_properties if name == PROPERTY]
+        for value in found:
+            if isinstance(value, list):
                 self._take(value)
-        report.user_properties = [one for one in report.user_properties if one[0] != PROPERTY]
+        if found:
+            report.user_properties = [one for one in report.user_properties if one[0] != PROPERTY]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

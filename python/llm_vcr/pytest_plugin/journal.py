@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llm_vcr.pytest_plugin.spending import note
 from llm_vcr.pytest_plugin.verdict import Verdict
 
 _FILE = "live-"
@@ -71,7 +72,7 @@ class Lost:
                     reason=f"{self.why} while it ran",
                     calls=calls,
                     # Whether there was an answer, and what that used, nobody knows.
-                    used=({**vars(Used("", "no answer", "")), "live": live, "replayed": 0},) if live else (),
+                    used=(note(Used("", "no answer", ""), live=live, replayed=0),) if live else (),
                 ),
             )
 

@@ -21,15 +21,9 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
     ``bytes`` are those of the file, and in a shared store those of the bodies. A test that did not pass tells nothing of what it would
     have played.
     """
-    if not (opened := list(cassettes)):
-        return
-    # They load vcrpy: a run without a cassette does without.
-    from llm_vcr.persister import Persister
-    from llm_vcr.stores.file import FileStore
-
-    for one in opened:
-        persister, base = one._persister, one._base
-        if not isinstance(persister, Persister) or (base is None and not one.saved):
+    for one in cassettes:
+        persister, base = one.own_persister, one._base
+        if persister is None or (base is None and not one.saved):
             continue
         cassette_id = persister.cassette_id(one._path)
         moment: datetime | None
@@ -37,14 +31,14 @@ def facts(cassettes: Iterable[Cassette], *, passed: bool, is_own: Callable[[str]
             moment, episodes = datetime.now(UTC), sum(not getattr(request, "borrowed", False) for request, _ in one.data)
         else:
             moment, episodes = base.recorded_at, len(base.episodes)
-        size = None
-        if isinstance(persister.store, FileStore) and (size := persister.store.size(cassette_id)) is None:
+        size_of = getattr(persister.store, "size", None)  # files have one
+        if size_of is not None and (size := size_of(cassette_id)) is None:
             continue
         unplayed = [_short(key) for key in one.unplayed()] if passed else []
         yield {
             "id": cassette_id,
             "episodes": episodes,
-            "bytes": _bodies(one) if size is None else size,
+            "bytes": size if size_of is not None else _bodies(one),
             "recorded_at": None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds"),
             "unplayed": unplayed,
             "shared": bool(unplayed) and not is_own(cassette_id),

@@ -10,6 +10,7 @@ import pytest
 from llm_vcr import config as table
 from llm_vcr.config import Settings
 from llm_vcr.errors import ConfigError
+from llm_vcr.pytest_plugin.naming import marks
 from llm_vcr.pytest_plugin.own_mocks import own_mock
 
 _AUTOMATIC = pytest.StashKey[bool]()
@@ -91,7 +92,7 @@ class Marking:
 
     def settings(self, item: pytest.Item) -> tuple[Settings, frozenset[str]]:
         """The settings of a test, and which of them its markers set."""
-        if not any(mark.name in _CHECKED for mark in item.iter_markers()):
+        if _CHECKED.isdisjoint([mark.name for mark in marks(item)]):
             return self._settings, frozenset()
         own = {name: value for name, value in self.arguments(item).items() if name != "off"}
         return table.override(self._settings, "@pytest.mark.llm_vcr", **own), frozenset(own)

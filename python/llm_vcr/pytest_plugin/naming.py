@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
-    import pytest
     import vcr as vcrpy
 
 _SUFFIX = ".yaml"
@@ -33,20 +35,38 @@ def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str |
     return name if _is_there(folder, name) or not _is_there(folder, theirs) else None
 
 
+def marks(item: pytest.Item) -> list[pytest.Mark]:
+    """What `pytest.Item.iter_markers` gives, the nearest one first: that asks each mark of a generator in a generator."""
+    found: list[pytest.Mark] = []
+    node: pytest.Item | pytest.Collector | None = item
+    while node is not None:
+        found += node.own_markers
+        node = node.parent
+    return found
+
+
 def names(item: pytest.Item) -> tuple[str, ...]:
     """The names that a test's cassette may have: pytest-recording's, and where other tests could have the same one, a name of its own.
 
     Behind that, the same as it is in files, where it is too long for them.
     """
+    cls = None
+    node: Any = item
+    while node is not None:
+        for mark in node.own_markers:
+            if mark.name == "default_cassette":
+                return (_cut(str(mark.args[0]) if mark.args else ""),)
+        if cls is None and pytest.Class in type(node).__mro__:  # pytest's classes of nodes have an `isinstance` in Python
+            cls = node.obj
+        node = node.parent
+    plain = f"{cls.__name__}.{item.name}" if cls else item.name
+    is_inner = cls is not None and "." in cls.__qualname__
+    if not is_inner and _unchanged().fullmatch(plain):
+        return (_cut(plain),)
     from pytest_recording.plugin import get_default_cassette_name
 
-    marker = item.get_closest_marker("default_cassette")
-    if marker is not None:
-        return (_cut(str(marker.args[0]) if marker.args else ""),)
-    cls = getattr(item, "cls", None)
-    plain = f"{cls.__name__}.{item.name}" if cls else item.name
     safe: str = get_default_cassette_name(cls, item.name)
-    if safe == plain and (cls is None or "." not in cls.__qualname__):
+    if safe == plain and not is_inner:
         return (_cut(safe),)
     digits = hashlib.sha256(_bytes(item.nodeid)).hexdigest()[:8]
     own = f"{safe}-{digits}"
@@ -81,6 +101,16 @@ def _file_name_limit() -> int:
         return os.pathconf(".", "PC_NAME_MAX")
     except (AttributeError, ValueError, OSError):
         return 255
+
+
+@functools.cache
+def _unchanged() -> re.Pattern[str]:
+    """What names are made of that pytest-recording takes as they are: nearly all. It looks for each of the other characters in turn."""
+    from pytest_recording.plugin import get_default_cassette_name
+
+    every = [chr(number) for number in range(ord(" "), 127)]
+    kept = [one for one in every if get_default_cassette_name(None, f"a{one}a") == f"a{one}a"]
+    return re.compile(f"[{re.escape(''.join(kept))}]+")
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,10 @@ class Presented:
 
     def note(self, report: pytest.TestReport) -> None:
         """Keep where a test stands, for its annotation."""
+        if not self._annotate:
+            return
         file, line, _ = report.location
-        if self._annotate and line is not None:
+        if line is not None:
             self._places[report.nodeid] = (file, line + 1)
 
     def write(self, summary: Mapping[str, Any]) -> None:

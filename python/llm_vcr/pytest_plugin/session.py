@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -39,6 +40,7 @@ from llm_vcr.pytest_plugin.verdict import PROPERTY, Verdict
 if TYPE_CHECKING:
     import vcr as vcrpy
 
+    from llm_vcr.persister import Persister
     from llm_vcr.playback.cassette import Cassette
     from llm_vcr.playback.policy import Policy
     from llm_vcr.stores import Store
@@ -48,6 +50,16 @@ _OF_PYTEST_RECORDING = frozenset({"vcr", "vcr_config", "vcr_markers"})
 """The fixtures of a test that we look at."""
 
 
+class _Vcrpys(NamedTuple):
+    """What loads vcrpy, and so waits for the first cassette. Once a run: an import statement for each test takes as long as fifty calls."""
+
+    persister: type[Persister]
+    policy: type[Policy]
+    install: Callable[..., vcrpy.VCR]
+    arguments_of: Callable[[vcrpy.VCR, Mapping[str, Any]], dict[str, Any]]
+    context: Callable[[dict[str, Any]], AbstractContextManager[Cassette]]
+
+
 class Session:
     """The hooks that are only there when llm_vcr is on."""
 
@@ -55,6 +67,7 @@ class Session:
         """Settle the record mode, so that pytest-recording and ``--block-network`` see it too, and supply keys to SDKs."""
         self._config = config
         self._settings = settings
+        self._late: _Vcrpys | None = None
         self._attempt: Attempt | None = None
         self._began = False
         self._usage_error = ""
@@ -105,7 +118,7 @@ class Session:
         self._arrivals = Arrivals(self._shared, self._totals)
         if self._workerinput is None:
             config.pluginmanager.register(self._arrivals, "llm_vcr_arrivals")
-        config.pluginmanager.register(Recording(config, self._running), "llm_vcr_recording")
+        config.pluginmanager.register(Recording(config, self), "llm_vcr_recording")
         config.pluginmanager.register(CassetteFolders(config), "llm_vcr_folders")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
@@ -215,11 +228,8 @@ class Session:
     def pytest_collection_finish(self) -> None:
         """Make sure that every client goes through the cassettes, before any is used."""
         if self._marking.any_marked:
-            from llm_vcr.persister import Persister
-            from llm_vcr.playback.policy import Policy
-
-            persister = Persister(self._store, settings=self._settings)
-            self._guard.look(Policy(self._settings, persister, providers_only=True, spending=self._calls))
+            persister = self._vcrpys().persister(self._store, settings=self._settings)
+            self._guard.look(self._vcrpys().policy(self._settings, persister, providers_only=True, spending=self._calls))
 
     # --- workers
 
@@ -363,16 +373,35 @@ class Session:
         attempt = self._attempt
         if attempt is None:
             return
-        from llm_vcr.vcrpy_hooks import install
-
+        attempt.vcr = vcr
         policy = self._policy(attempt, vcr)
-        install(vcr, policy=policy)
+        self._vcrpys().install(vcr, policy=policy)
         vcr.register_persister(policy.persister)
 
-    def _policy(self, attempt: Attempt, vcr: vcrpy.VCR) -> Policy:
-        from llm_vcr.persister import Persister
-        from llm_vcr.playback.policy import Policy
+    def _vcrpys(self) -> _Vcrpys:
+        if self._late is None:
+            from llm_vcr.persister import Persister
+            from llm_vcr.playback.policy import Policy
+            from llm_vcr.vcrpy_hooks import arguments_of, context, install
 
+            self._late = _Vcrpys(Persister, Policy, install, arguments_of, context)
+        return self._late
+
+    def opened_with(self, attempt: Attempt) -> Mapping[str, Any] | None:
+        """See `recording.OpensCassettes`."""
+        if attempt.vcr is None:
+            return None
+        made = self._vcrpys().arguments_of(attempt.vcr, {})
+        return {name: value for name, value in made.items() if name not in ("path", "persister", "policy")}
+
+    def open_again(self, attempt: Attempt, arguments: Mapping[str, Any], name: str) -> AbstractContextManager[Cassette]:
+        """See `recording.OpensCassettes`."""
+        policy = self._policy(attempt, None)
+        matchers = [*arguments["match_on"]]
+        return self._vcrpys().context({**arguments, "match_on": matchers, "path": name, "persister": policy.persister, "policy": policy})
+
+    def _policy(self, attempt: Attempt, vcr: vcrpy.VCR | None) -> Policy:
+        """Without a ``vcr``, nobody says anything of the test's cassette."""
         item = attempt.item
         settings, marked = self._marking.settings(item)
         mode = settings.record_mode if "record_mode" in marked else self._forced_mode
@@ -380,17 +409,17 @@ class Session:
         forced: dict[str, Any] = {}
         if mode is not None:
             forced["record_mode"] = "new_episodes" if mode == "rewrite" else mode
-        if (name := cassette_name(item, vcr, in_files=settings.store.startswith("file"))) is not None:
+        if vcr is not None and (name := cassette_name(item, vcr, in_files=settings.store.startswith("file"))) is not None:
             forced["path"] = name
-        persister = Persister(
+        persister = self._vcrpys().persister(
             self._store,
             settings=settings,
             root=self._config.rootpath,
             # pytest-recording's persister: the arguments of the marker are cassettes to play from.
-            extra_paths=getattr(vcr.persister, "extra_paths", ()),
+            extra_paths=() if vcr is None else getattr(vcr.persister, "extra_paths", ()),
             on_lost=self._outage.note,
         )
-        return Policy(
+        return self._vcrpys().policy(
             settings,
             persister,
             forced=forced,
@@ -405,17 +434,14 @@ class Session:
 
     def policy_shared(self, opened: Callable[[Cassette], None], config: Mapping[str, Any], *, first: bool) -> Policy:
         """See `fixtures.MakesPolicies`: settings that no test has to itself, and providers only, as nobody has marked the fixture."""
-        from llm_vcr.persister import Persister
-        from llm_vcr.playback.policy import Policy
-
         mode = self._forced_mode or config.get("record_mode") or self._mode
         fresh_start = mode == "rewrite" or (isinstance(config, FreshConfig) and self._forced_mode is None)
         if fresh_start or (mode == "all" and not first):
             # What the same fixture recorded a moment ago, for another module, stays.
             mode = "new_episodes"
-        return Policy(
+        return self._vcrpys().policy(
             self._settings,
-            Persister(self._store, settings=self._settings, root=self._config.rootpath, on_lost=self._outage.note),
+            self._vcrpys().persister(self._store, settings=self._settings, root=self._config.rootpath, on_lost=self._outage.note),
             forced={"record_mode": mode},
             providers_only=True,
             patches_stay=True,
@@ -429,14 +455,11 @@ class Session:
 
     def policy_inside(self, store: Store) -> Policy:
         """The policy of a cassette in ``store`` that the running test opens by itself: its calls count with the test's."""
-        from llm_vcr.persister import Persister
-        from llm_vcr.playback.policy import Policy
-
         attempt = self._attempt
         settings = self._settings if attempt is None else self._marking.settings(attempt.item)[0]
-        return Policy(
+        return self._vcrpys().policy(
             settings,
-            Persister(store, settings=settings, root=self._config.rootpath),
+            self._vcrpys().persister(store, settings=settings, root=self._config.rootpath),
             forced={} if self._forced_mode is None else {"record_mode": self._mode if self._mode != "rewrite" else "all"},
             on_open=None if attempt is None else attempt.cassettes.append,
             belongs=self._guard.belongs,
@@ -484,7 +507,7 @@ class Session:
                 attempt.let_go()
                 self._outage.end(item.session)
 
-    def _running(self) -> Attempt:
+    def running(self) -> Attempt:
         """The attempt that is under way: a fixture is set up."""
         if self._attempt is None:
             raise RuntimeError("llm_vcr: a fixture of a test is set up, and no test has begun")

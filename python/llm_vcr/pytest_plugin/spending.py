@@ -5,11 +5,14 @@ Under xdist the notes travel to the controller, which alone loads the table of p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm_vcr.exchange.content import Used
+    from llm_vcr.exchange.prices import Price
     from llm_vcr.playback.cassette import Cassette
 
 Note = Mapping[str, Any]
@@ -18,25 +21,18 @@ Note = Mapping[str, Any]
 
 def notes(cassettes: Iterable[Cassette]) -> tuple[Note, ...]:
     """What was used by the calls to providers that these cassettes saw."""
-    from llm_vcr.exchange.content import Used, used
-
     counts: dict[Used, list[int]] = {}
     for one in cassettes:
-        if (unanswered := one.counts.live - len(one.answers)) > 0:
-            # It broke off, or its client did not wait: the provider may charge it all the same.
-            counts.setdefault(Used("", "no answer", ""), [0, 0])[0] += unanswered
-        is_provider = one.policy.filters.is_provider
-        answered = [(request, response, 1, 0) for request, response in one.answers]
-        answered += [(request, response, 0, times) for request, response, times in one.replayed()]
-        for request, response, live, replayed in answered:
-            if not is_provider(request) or request.unsupported:
-                continue
-            found = used(str(request.method), request.uri, request.headers, request._body, response)
-            if found is not None:
-                count = counts.setdefault(found, [0, 0])
-                count[0] += live
-                count[1] += replayed
-    return tuple({**vars(call), "live": live, "replayed": replayed} for call, (live, replayed) in counts.items())
+        for call, live, replayed in one.used():
+            count = counts.setdefault(call, [0, 0])
+            count[0] += live
+            count[1] += replayed
+    return tuple([note(call, live=live, replayed=replayed) for call, (live, replayed) in counts.items()])
+
+
+def note(call: Used, *, live: int, replayed: int) -> Note:
+    """What equal calls used."""
+    return {"address": call.address, "model": call.model, "usage": call.usage, "live": live, "replayed": replayed}
 
 
 def live_part(of: Iterable[Note]) -> list[Note]:
@@ -44,7 +40,7 @@ def live_part(of: Iterable[Note]) -> list[Note]:
     return [{**note, "replayed": 0} for note in of if note["live"]]
 
 
-@dataclass
+@dataclass(slots=True)
 class Bill:
     """Dollars spent on live calls and avoided by replays, of a model, of a test or of a run. Calls of unknown price are in neither."""
 
@@ -58,11 +54,9 @@ class Bill:
 
     def add(self, of: Sequence[Note]) -> Bill:
         """Price what was used, at today's prices."""
-        from llm_vcr.exchange.content import Used
-        from llm_vcr.exchange.prices import price
-
+        price, kind = _pricing()
         for note in of:
-            call = Used(note["address"], note["model"], note["usage"])
+            call = kind(note["address"], note["model"], note["usage"])
             cost = price(call)
             own = self.models.setdefault((call.name, cost.provider), Bill())
             for bill in (self, own):
@@ -98,6 +92,15 @@ class Bill:
             for (model, provider), one in self.models.items()
         ]
         return sorted(rows, key=lambda row: (-row["spent"], -row["avoided"], row["model"]))
+
+
+@functools.cache
+def _pricing() -> tuple[Callable[[Used], Price], type[Used]]:
+    """Imported where a run ends; the statement alone, once more for each test, takes as long as fifty calls."""
+    from llm_vcr.exchange.content import Used
+    from llm_vcr.exchange.prices import price
+
+    return price, Used
 
 
 def _exact(dollars: float) -> float:

@@ -24,7 +24,7 @@ FORMAT = 1
 """The version of what `Summary.data` gives: names are added, never changed."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Outcome:
     """How a test ended, over its phases; of several attempts, the last one's."""
 
@@ -77,7 +77,8 @@ class Summary:
 
     def told(self, verdict: Verdict) -> str:
         """A verdict as text, in the process that comes to it."""
-        self._told = (verdict.dump(), verdict)
+        if self._told is None or self._told[1] is not verdict:
+            self._told = (verdict.dump(), verdict)
         return self._told[0]
 
     def read(self, text: str) -> Verdict:
@@ -103,9 +104,10 @@ class Summary:
 
     def note(self, report: pytest.TestReport) -> None:
         """Take the outcome and the time of a phase."""
-        outcome = self.outcomes.get(report.nodeid)
+        nodeid = report.nodeid
+        outcome = self.outcomes.get(nodeid)
         if outcome is None:
-            outcome = self.outcomes[report.nodeid] = Outcome()
+            outcome = self.outcomes[nodeid] = Outcome()
         outcome.note(report)
 
     def bill(self) -> Bill:

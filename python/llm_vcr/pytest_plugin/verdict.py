@@ -169,30 +169,26 @@ def judge(
     opened = list(cassettes)
     counts = dict.fromkeys(_COUNTED_BY_CASSETTES, 0)
     reasons = [disabled] if disabled else []
+    found: dict[str, Any] = {"used": used, "cassettes": tuple(kept), "scope": scope}
     for cassette in opened:
         for name, number in vars(cassette.counts).items():
-            counts[name] += number
+            if number:
+                counts[name] += number
         if not disabled:
             reasons += cassette.why_not_kept()
-    refused = [one for one in around if one.refused] if around else []
-    counts["refused"] += len(refused)
-    counts["leaked"] = len(around) - len(refused)
-    if refused:
+    if around:
+        refused = [one for one in around if one.refused]
+        counts["refused"] += len(refused)
         reasons += [f"a call to {one.host} around every cassette was refused" for one in refused]
-    masked = [value for one in opened for value in one.masked_values] if counts["masked"] else []
-    return Verdict(
-        _around(opened, disabled) if around else _word(counts, opened, stored) if opened else _without(disabled),
-        **counts,
-        reason="; ".join(dict.fromkeys(reasons)),
-        disabled=disabled or "",
-        notes=(*chain.from_iterable([one.notes for one in opened]), *more_notes),
-        misses=tuple(map(asdict, chain.from_iterable([one.misses for one in opened]))),
-        calls=tuple([one.dump() for one in around]) if around else (),
-        masked_values=_listed(masked) if masked else (),
-        used=used,
-        cassettes=tuple(kept),
-        scope=scope,
-    )
+        found |= {"leaked": len(around) - len(refused), "calls": tuple([one.dump() for one in around])}
+    if counts["masked"]:
+        found["masked_values"] = _listed(value for one in opened for value in one.masked_values)
+    found["notes"] = (*chain.from_iterable([one.notes for one in opened]), *more_notes)
+    found["misses"] = tuple(map(asdict, chain.from_iterable([one.misses for one in opened])))
+    word = _around(opened, disabled) if around else _word(counts, opened, stored) if opened else _without(disabled)
+    reason = "; ".join(dict.fromkeys(reasons)) if reasons else ""
+    found |= counts
+    return Verdict(word, reason=reason, disabled=disabled or "", **found)
 
 
 def _listed(masked: Iterable[tuple[str, str]]) -> tuple[Mapping[str, Any], ...]:

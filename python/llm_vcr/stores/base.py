@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Episode:
     """In seconds since 1970, in such a store."""
     body_print: str | None = field(default=None, compare=False, repr=False)
     """The fingerprint of the request's body, where it was computed already."""
+    header_store: ClassVar[Mapping[str, tuple[str, Any]] | None] = None
+    """The request's headers as vcrpy's requests keep them, where its reader has found that out. No field: a changed copy has none."""
 
     def is_stale(self, now: float | None = None) -> bool:
         """Whether it is older than it may be."""

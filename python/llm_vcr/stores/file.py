@@ -32,6 +32,7 @@ class FileStore:
     def __init__(self, root: Path | str, serializer: codec.Serializer | None = None) -> None:
         """Keep cassettes below ``root``, as YAML or with a ``serializer`` of vcrpy's."""
         self.root = Path(root)
+        self._below = str(self.root)
         self._serializer = serializer
         self._seen: dict[str, tuple[_Signature, weakref.ref[CassetteRecord] | None]] = {}
         # Only as long as its reader has it: a run that opens thousands of cassettes must not hold them all.
@@ -61,7 +62,7 @@ class FileStore:
     def _looked_up(self, cassette_id: str) -> tuple[str, _Signature]:
         """The file that a cassette is in now (`found`), and how it is."""
         # Nearly every one is where its id says, and a `Path` is dear.
-        path = os.path.join(self.root, cassette_id)
+        path = os.path.join(self._below, cassette_id)
         if (signature := _signature(path)) is None:
             path = str(self.found(cassette_id))
             signature = _signature(path)

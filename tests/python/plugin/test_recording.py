@@ -175,6 +175,110 @@ def test_a_network_that_is_blocked_stays_so(suite: Suite, how: str) -> None:
     assert ONE not in set_up(suite, "--record-mode=none", *options)
 
 
+PLAIN = """
+def test_a(): ask("a")
+def test_b(): ask("b")
+def test_c(): ask("c")
+
+class TestIn:
+    def test_d(self): ask("d")
+
+@pytest.mark.vcr
+@pytest.mark.parametrize("word", ["e", "f/g"])
+def test_e(word): ask(word)
+
+@pytest.mark.vcr(record_mode="none")
+def test_x():
+    with pytest.raises(Exception):
+        ask("x")
+
+@pytest.mark.llm_vcr(record_mode="none")
+def test_y():
+    with pytest.raises(Exception):
+        ask("y")
+
+@pytest.mark.default_cassette("of_z")
+def test_z(): ask("z")
+
+def test_z_again(vcr):
+    ask("z")
+    assert (vcr.record_mode.value, len(vcr)) == ("new_episodes", 1)
+"""
+COUNTED = """
+import pytest, vcr
+
+made = []
+init = vcr.VCR.__init__
+
+@pytest.fixture(autouse=True, scope="session")
+def counted():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vcr.VCR, "__init__", lambda self, **more: (made.append(self), init(self, **more))[1])
+        yield
+
+def pytest_sessionfinish():
+    with open("made", "w") as file:
+        file.write(str(len(made)))
+"""
+
+
+def test_tests_that_say_nothing_are_opened_alike(suite: Suite) -> None:
+    suite.conftest(COUNTED)
+    for name in ("it", "other"):
+        suite.write(f"test_{name}.py", source=PLAIN)
+    for word in ("MISS:RECORDED", "HIT"):
+        words = suite.run().passed(20).words()
+        assert (words.pop("test_x"), words.pop("test_y")) == ("MISS:NOT_PERSISTED",) * 2
+        assert {*words.values()} == {word}
+        # Of each module: those that say something (with the name that is not theirs), and the first that says nothing, or two.
+        assert int((suite.path / "made").read_text()) <= 2 * (4 + 2)
+    for name in ("it", "other"):
+        files = {one.name for one in (suite.path / "cassettes" / f"test_{name}").iterdir()}
+        own = {one for one in files if one.startswith("test_e[f-g]-")}
+        plain = {"test_a.yaml", "test_b.yaml", "test_c.yaml", "TestIn.test_d.yaml", "test_e[e].yaml", "of_z.yaml", "test_z_again.yaml"}
+        assert files == plain | own
+        assert len(own) == 1
+
+
+OTHERS = {
+    "a hook": """
+def pytest_recording_configure(config, vcr):
+    seen.append(vcr)
+""",
+    "a fixture that patches": """
+@pytest.fixture(autouse=True, scope="module")
+def patched():
+    with pytest.MonkeyPatch.context() as patch:
+        import pytest_recording._vcr as theirs
+        own = theirs.use_cassette
+        patch.setattr(theirs, "use_cassette", lambda *given: (seen.append(given), own(*given))[1])
+        yield
+""",
+    "a class of their own": """
+@pytest.fixture(autouse=True, scope="module")
+def patched():
+    with pytest.MonkeyPatch.context() as patch:
+        import pytest_recording._vcr as theirs
+        patch.setattr(theirs, "VCR", type("VCR", (theirs.VCR,), {"use_cassette": use}))
+        yield
+
+def use(self, *given, **more):
+    seen.append(given)
+    return super(type(self), self).use_cassette(*given, **more)
+""",
+}
+
+
+@pytest.mark.parametrize("whose", OTHERS)
+def test_whoever_takes_part_in_opening_is_asked_each_time(suite: Suite, whose: str) -> None:
+    told = "def pytest_sessionfinish():\n    with open('seen', 'w') as file:\n        file.write(str(len(seen)))\n"
+    suite.conftest(f"import pytest\nseen = []\n{OTHERS[whose]}\n{told}")
+    suite.write(source="\n".join(f"def test_{one}(): ask('{one}')" for one in "abcd"))
+    for word in ("MISS:RECORDED", "HIT"):
+        assert {*suite.run().passed(4).words().values()} == {word}
+        assert (suite.path / "seen").read_text() == "4"
+
+
 def test_a_cassette_is_let_go_with_its_test(suite: Suite) -> None:
     suite.write(
         source="""
