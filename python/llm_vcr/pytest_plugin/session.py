@@ -20,6 +20,7 @@ from llm_vcr.hosts import is_credential, is_provider
 from llm_vcr.pytest_plugin.attempt import Attempt
 from llm_vcr.pytest_plugin.boundary import PinnedBoundary
 from llm_vcr.pytest_plugin.budget import Budget
+from llm_vcr.pytest_plugin.closures import Closures
 from llm_vcr.pytest_plugin.fixtures import SharedFixtures
 from llm_vcr.pytest_plugin.folders import CassetteFolders
 from llm_vcr.pytest_plugin.gate import Failure
@@ -120,6 +121,7 @@ class Session:
             config.pluginmanager.register(self._arrivals, "llm_vcr_arrivals")
         config.pluginmanager.register(Recording(config, self), "llm_vcr_recording")
         config.pluginmanager.register(CassetteFolders(config), "llm_vcr_folders")
+        config.pluginmanager.register(Closures(), "llm_vcr_closures")
         flag = config.getoption("record_mode")
         # Stronger than marker and `vcr_config`, which pytest-recording would let win.
         self._forced_mode: str | None = flag or (

@@ -1,0 +1,179 @@
+"""Which fixtures a test has is found once for all that ask for the same, and is for each what pytest itself would find."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from tests.python.plugin.conftest import Suite
+
+COUNTS = """
+    from _pytest.fixtures import FixtureManager
+
+    found = FixtureManager.getfixturedefs
+    asked = []
+
+    def getfixturedefs(self, argname, node):
+        asked.append(argname)
+        return found(self, argname, node)
+
+    getfixturedefs.__module__ = "_pytest.fixtures"
+
+    def pytest_configure():
+        FixtureManager.getfixturedefs = getfixturedefs
+
+    def pytest_collection_finish():
+        print("ASKED", len(asked))
+
+    def pytest_unconfigure():
+        FixtureManager.getfixturedefs = found
+"""
+
+COMPARES = """
+    import pytest
+
+    def plain(manager, item):
+        ignored = {name for mark in item.iter_markers("parametrize") for name in mark.args[0].split(",") if not mark.kwargs}
+        return type(manager).getfixtureclosure(
+            manager, parentnode=item, initialnames=item._fixtureinfo.initialnames, ignore_args=ignored
+        )
+
+    def pytest_itemcollected(item):
+        info, manager = item._fixtureinfo, item.session._fixturemanager
+        names, makers = plain(manager, item)
+        assert info.names_closure == names, item
+        assert {name: several for name, several in info.name2fixturedefs.items() if name in makers} == makers, item
+        seen = getattr(manager, "seen", [])
+        assert not any(one.names_closure is info.names_closure for one in seen if one is not info)
+        assert not any(a is b for one in seen if one is not info for a in one.name2fixturedefs.values() for b in makers.values())
+        manager.seen = [*seen, info]
+"""
+"""Every test's fixtures beside what pytest finds for it by itself; no two tests have a list in common."""
+
+_NAMES = ("a", "b", "c", "vcr_config", "record_mode", "vcr_markers", "default_cassette_name")
+_DEFAULTS = "".join(f"@pytest.fixture\ndef {name}():\n    pass\n\n" for name in "abc")
+
+
+def _asked(suite: Suite, tests: int) -> int:
+    suite.write(
+        source="@pytest.fixture\ndef mine(vcr):\n    pass\n\n" + "".join(f"def test_{one}(mine):\n    pass\n\n" for one in range(tests))
+    )
+    run = suite.run("-s", "--collect-only", "-q")
+    assert run.code == 0, run.text
+    return int(run.text.split("ASKED ")[1].split()[0])
+
+
+def test_more_tests_that_ask_for_the_same_cost_no_more_looking(suite: Suite) -> None:
+    suite.conftest(COUNTS)
+    assert _asked(suite, 3) == _asked(suite, 30) > 0
+    suite.ini(llm_vcr="off")
+    assert _asked(suite, 3) < _asked(suite, 30)
+
+
+def _fixtures(chosen: random.Random, indent: str = "") -> str:
+    text = ""
+    for name in chosen.sample(_NAMES, chosen.randrange(4)):
+        others = [one for one in chosen.sample(_NAMES, chosen.randrange(3)) if one > name or (one == name and name in "abc")]
+        scope = chosen.choice(["function", "function", "class", "module"]) if not others and name != "record_mode" else "function"
+        scope = "session" if name == "record_mode" else scope
+        arguments = ", ".join(["self", *others] if indent else others)
+        how = f"scope={scope!r}, autouse={chosen.random() < 0.3}"
+        if chosen.random() < 0.2:
+            how += ", params=[1, 2]"
+            arguments = f"{arguments}, request" if arguments else "request"
+        text += f"{indent}@pytest.fixture({how})\n{indent}def {name}({arguments}):\n{indent}    pass\n\n"
+    return text
+
+
+def _tests(chosen: random.Random, count: int, indent: str = "") -> str:
+    text = ""
+    for number in range(count):
+        names: Sequence[str] = chosen.sample(_NAMES, chosen.randrange(3))
+        if names and chosen.random() < 0.3:
+            text += f'{indent}@pytest.mark.parametrize("{names[0]}", [1, 2])\n'
+        if chosen.random() < 0.2:
+            text += f'{indent}@pytest.mark.usefixtures("{chosen.choice(_NAMES)}")\n'
+        text += f"{indent}def test_{number}({', '.join(['self', *names] if indent else names)}):\n{indent}    pass\n\n"
+    return text
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("LLM_VCR_TEST_SEEDS", "8"))))
+def test_each_test_has_what_pytest_finds(suite: Suite, seed: int) -> None:
+    chosen = random.Random(seed)
+    suite.conftest(COMPARES)
+    with open(suite.path / "conftest.py", "a", encoding="utf-8") as file:
+        file.write("\n" + _DEFAULTS)
+    for folder in ("one", "one/two"):
+        (suite.path / folder).mkdir()
+        (suite.path / folder / "conftest.py").write_text("import pytest\n\n" + _fixtures(chosen), "utf-8")
+    for number, folder in enumerate(("", "one", "one", "one/two")):
+        source = _fixtures(chosen) + _tests(chosen, 6)
+        source += f"class TestIt:\n    x = 1\n\n{_fixtures(chosen, '    ')}{_tests(chosen, 4, '    ')}"
+        source += f"    class TestDeeper:\n        x = 1\n\n{_fixtures(chosen, ' ' * 8)}{_tests(chosen, 3, ' ' * 8)}"
+        path = suite.path / folder / f"test_{number}.py"
+        path.write_text("import pytest\n\n" + source, "utf-8")
+        # Nobody makes a fixture between the last test before and these.
+        (path.parent / f"test_{number}_without.py").write_text("import pytest\n\n" + _tests(random.Random(seed), 3), "utf-8")
+    (suite.path / "test_z.py").write_text("import pytest\n\n" + _tests(random.Random(seed), 3), "utf-8")
+    run = suite.run("--collect-only", "-q")
+    assert run.code == 0, run.text
+
+
+MADE_BETWEEN = """
+    import pytest
+
+    class Late:
+        @pytest.fixture
+        def vcr_config(self):
+            print("LATE FIXTURE")
+            return {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(collector, name):
+        if name == "test_second":
+            collector.session._fixturemanager.parsefactories(holder=Late(), node=collector)
+"""
+
+
+def test_a_fixture_that_is_made_between_two_tests_counts_from_then_on(suite: Suite) -> None:
+    suite.conftest(MADE_BETWEEN)
+    suite.write(source="".join(f"def test_{name}(vcr_config):\n    pass\n\n" for name in ("first", "second", "third")))
+    assert suite.run("-s").passed(3).text.count("LATE FIXTURE") == 2
+
+
+def test_where_somebody_else_finds_them_it_is_left_to_them(suite: Suite) -> None:
+    suite.conftest(
+        """
+        import functools
+        import pytest
+
+        asked = []
+
+        def theirs(manager, **asked_for):
+            asked.append(asked_for)
+            return type(manager).getfixtureclosure(manager, **asked_for)
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_sessionstart(session):
+            session._fixturemanager.getfixtureclosure = functools.partial(theirs, session._fixturemanager)
+
+        def pytest_collection_finish():
+            print("THEIRS", len(asked))
+        """
+    )
+    suite.write(source="def test_first():\n    pass\n\ndef test_second():\n    pass\n")
+    assert "THEIRS 2" in suite.run("-s").passed(2).text
+
+
+def test_nothing_of_it_is_left_after_collection(suite: Suite) -> None:
+    suite.write(
+        source="""
+        def test_one(request):
+            manager = request.session._fixturemanager
+            assert not {"getfixtureclosure", "_register_fixture"} & {*vars(manager)}
+        """
+    )
+    suite.run().passed(1)
