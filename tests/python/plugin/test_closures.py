@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import textwrap
 from collections.abc import Sequence
 
 import pytest
@@ -36,7 +37,7 @@ COMPARES = """
     import pytest
 
     def plain(manager, item):
-        ignored = {name for mark in item.iter_markers("parametrize") for name in mark.args[0].split(",") if not mark.kwargs}
+        ignored = {mark.args[0] for mark in item.iter_markers("parametrize") if not mark.kwargs}
         return type(manager).getfixtureclosure(
             manager, parentnode=item, initialnames=item._fixtureinfo.initialnames, ignore_args=ignored
         )
@@ -111,6 +112,10 @@ def test_each_test_has_what_pytest_finds(suite: Suite, seed: int) -> None:
         (suite.path / folder / "conftest.py").write_text("import pytest\n\n" + _fixtures(chosen), "utf-8")
     for number, folder in enumerate(("", "one", "one", "one/two")):
         source = _fixtures(chosen) + _tests(chosen, 6)
+        if chosen.random() < 0.4:
+            source += 'pytestmark = pytest.mark.parametrize("pytestconfig", [1, 2])\n\n'
+        if chosen.random() < 0.4:
+            source += '@pytest.mark.parametrize("disable_recording", [True, False], indirect=True)\n'
         source += f"class TestIt:\n    x = 1\n\n{_fixtures(chosen, '    ')}{_tests(chosen, 4, '    ')}"
         source += f"    class TestDeeper:\n        x = 1\n\n{_fixtures(chosen, ' ' * 8)}{_tests(chosen, 3, ' ' * 8)}"
         path = suite.path / folder / f"test_{number}.py"
@@ -120,6 +125,35 @@ def test_each_test_has_what_pytest_finds(suite: Suite, seed: int) -> None:
     (suite.path / "test_z.py").write_text("import pytest\n\n" + _tests(random.Random(seed), 3), "utf-8")
     run = suite.run("--collect-only", "-q")
     assert run.code == 0, run.text
+    (suite.path / "conftest.py").write_text("import pytest\n\n" + _DEFAULTS, "utf-8")
+    suite.ini(llm_vcr="off")
+    assert _ids(suite.run("--collect-only", "-q").text) == _ids(run.text) != []
+
+
+def _ids(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "::" in line]
+
+
+SAYS_WHICH = """
+def pytest_generate_tests(metafunc):
+    assert {"vcr", "record_mode", "pytestconfig", "mine"} < {*metafunc.fixturenames}
+    metafunc.parametrize("record_mode", ["none", "all"])
+"""
+
+
+@pytest.mark.parametrize("where", ["conftest.py", "below/conftest.py", "test_it.py", "class"])
+def test_whoever_gives_parameters_sees_every_fixture(suite: Suite, where: str) -> None:
+    (suite.path / "below").mkdir()
+    source = "import pytest\n\n@pytest.fixture\ndef mine():\n    pass\n\nclass TestIt:\n    def test_one(self, mine, request):\n"
+    source += "        assert request.node.callspec.params['record_mode'] in ('none', 'all')\n"
+    if where == "test_it.py":
+        source += SAYS_WHICH
+    elif where == "class":
+        source += textwrap.indent(SAYS_WHICH.replace("(metafunc)", "(self, metafunc)"), "    ")
+    else:
+        (suite.path / where).write_text(SAYS_WHICH, "utf-8")
+    (suite.path / "below/test_it.py").write_text(source, "utf-8")
+    suite.run().passed(2)
 
 
 MADE_BETWEEN = """
