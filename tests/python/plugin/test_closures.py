@@ -13,6 +13,7 @@ from tests.python.plugin.conftest import Suite
 
 COUNTS = """
     from _pytest.fixtures import FixtureManager
+    from _pytest.python import FunctionDefinition
 
     found = FixtureManager.getfixturedefs
     asked = []
@@ -22,15 +23,22 @@ COUNTS = """
         return found(self, argname, node)
 
     getfixturedefs.__module__ = "_pytest.fixtures"
+    looked = []
+
+    def iter_markers(self, name=None):
+        looked.append(name)
+        return super(FunctionDefinition, self).iter_markers(name)
 
     def pytest_configure():
         FixtureManager.getfixturedefs = getfixturedefs
+        FunctionDefinition.iter_markers = iter_markers
 
     def pytest_collection_finish():
-        print("ASKED", len(asked))
+        print("ASKED", len(asked), "LOOKED", looked.count("parametrize"))
 
     def pytest_unconfigure():
         FixtureManager.getfixturedefs = found
+        del FunctionDefinition.iter_markers
 """
 
 COMPARES = """
@@ -54,24 +62,39 @@ COMPARES = """
 """
 """Every test's fixtures beside what pytest finds for it by itself; no two tests have a list in common."""
 
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["pytest alone", "beside pytest-asyncio"])
+def alone(request: pytest.FixtureRequest, suite: Suite) -> bool:
+    """pytest-asyncio may give parameters to a test, so every name is asked for beside it."""
+    if request.param:
+        suite.ini(asyncio_default_fixture_loop_scope=None)
+        suite.workers = ("-p", "no:asyncio")
+    return bool(request.param)
+
+
 _NAMES = ("a", "b", "c", "vcr_config", "record_mode", "vcr_markers", "default_cassette_name")
 _DEFAULTS = "".join(f"@pytest.fixture\ndef {name}():\n    pass\n\n" for name in "abc")
 
 
-def _asked(suite: Suite, tests: int) -> int:
+def _asked(suite: Suite, tests: int) -> tuple[int, float]:
+    """How often fixtures are looked up, and markers that give parameters for each test."""
     suite.write(
         source="@pytest.fixture\ndef mine(vcr):\n    pass\n\n" + "".join(f"def test_{one}(mine):\n    pass\n\n" for one in range(tests))
     )
     run = suite.run("-s", "--collect-only", "-q")
     assert run.code == 0, run.text
-    return int(run.text.split("ASKED ")[1].split()[0])
+    asked, _, looked = run.text.partition("ASKED ")[2].split()[:3]
+    return int(asked), int(looked) / tests
 
 
-def test_more_tests_that_ask_for_the_same_cost_no_more_looking(suite: Suite) -> None:
+def test_more_tests_that_ask_for_the_same_cost_no_more_looking(suite: Suite, alone: bool) -> None:
     suite.conftest(COUNTS)
-    assert _asked(suite, 3) == _asked(suite, 30) > 0
+    asked, looked = _asked(suite, 3)
+    assert asked == _asked(suite, 30)[0] > 0
     suite.ini(llm_vcr="off")
-    assert _asked(suite, 3) < _asked(suite, 30)
+    more, plain = _asked(suite, 30)
+    assert more > _asked(suite, 3)[0]
+    assert looked == 2 if alone else looked == plain > 8
 
 
 def _fixtures(chosen: random.Random, indent: str = "") -> str:
