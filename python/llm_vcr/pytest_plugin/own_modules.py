@@ -1,7 +1,7 @@
 """How our own modules are imported in a run: as they are written.
 
 pytest rewrites the asserts of all modules that a plugin brings along. Ours have none, but each of them would be looked at, hashed, and read
-from pytest's cache value by value: four fifths of what it takes to import them.
+from pytest's cache value by value: more than half of what it takes to import them.
 """
 
 from __future__ import annotations
