@@ -38,9 +38,10 @@ _TRAVELLING = 5
 """So many misses and live calls travel with a verdict; the report folder has them all."""
 
 
-@dataclass(frozen=True)
+# Not frozen: each of its many fields would be set through `object.__setattr__`, which takes four times as long, for every test.
+@dataclass
 class Verdict:
-    """The verdict of one test."""
+    """The verdict of one test; nobody changes it."""
 
     verdict: str
     played: int = 0
