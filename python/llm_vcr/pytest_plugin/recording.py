@@ -35,7 +35,7 @@ _SAY_MORE = frozenset({"default_cassette", "llm_vcr", "cassette_ttl"})
 """The markers that say something of a test's cassette, beside ``vcr``."""
 
 _LONGEST = 100
-"""Names up to so many characters are certainly no too long for a file system, in whatever encoding."""
+"""Names up to so many characters are certainly not too long for a file system, in whatever encoding."""
 
 _OWN = pytest.StashKey[frozenset[str]]()
 """Of what ``vcr`` asks `request` for: what the author of a test has a fixture of their own for."""
@@ -86,17 +86,17 @@ class Recording:
         tests: dict[int, list[tuple[pytest.Function, list[pytest.Mark]]]] = {}
         for item in items:
             if isinstance(item, pytest.Function):
-                tests.setdefault(id(item._fixtureinfo), []).append((item, list(item.iter_markers())))
+                tests.setdefault(id(item._fixtureinfo), []).append((item, marks(item)))
         asked_of: dict[object, Any] = {}
         for several in tests.values():
             info: Any = several[0][0]._fixtureinfo
-            marks = [mark for _, its in several for mark in its]
-            if any(mark.name == "block_network" for mark in marks):
+            said = [mark for _, its in several for mark in its]
+            if any(mark.name == "block_network" for mark in said):
                 continue
             if any(_only(info.name2fixturedefs.get(name)) is not stock[name] for name in ("vcr", *_NEEDLESS)):
                 continue
             info.name2fixturedefs["vcr"] = ours
-            needed = {*info.argnames, *(name for mark in marks if mark.name == "usefixtures" for name in mark.args)}
+            needed = {*info.argnames, *(name for mark in said if mark.name == "usefixtures" for name in mark.args)}
             info.names_closure[:] = [name for name in info.names_closure if name not in _NEEDLESS or name in needed]
             for item, _ in several:
                 if item.parent not in asked_of:  # where a test stands decides

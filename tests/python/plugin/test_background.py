@@ -145,7 +145,10 @@ WORKERS = {
         @functools.cache
         def loop():
             made = asyncio.new_event_loop()
-            threading.Thread(target=made.run_forever, daemon=True).start()
+            def run():
+                made.run_forever()
+                made.close()
+            threading.Thread(target=run, daemon=True).start()
             return made
 
         async def asked(prompt):
@@ -166,7 +169,10 @@ WORKERS = {
         @functools.cache
         def loop():
             made = asyncio.new_event_loop()
-            threading.Thread(target=made.run_forever, daemon=True).start()
+            def run():
+                made.run_forever()
+                made.close()
+            threading.Thread(target=run, daemon=True).start()
             return made
 
         async def asked(prompt):
