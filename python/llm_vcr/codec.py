@@ -132,7 +132,7 @@ def _text(body: Any) -> Any:
 
 def is_json(data: bytes) -> bool:
     """Whether a file beginning so is in our JSON."""
-    if b'"layout"' not in data[:200]:
+    if b'"layout"' not in data[:200]:  # of most, that is enough to know
         return False
     from llm_vcr import json_layout
 

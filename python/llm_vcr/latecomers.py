@@ -88,14 +88,7 @@ def is_awaited(client: str) -> bool:
 
 def awaited() -> frozenset[str]:
     """All the clients that are awaited."""
-    come = _finder.come
-    # Asked for each cassette; of nearly all, nobody has heard anything.
-    found = [
-        client
-        for module, client in _finder.awaited.items()
-        if (module not in sys.modules and module not in come) or _finder.is_awaited(module)
-    ]
-    return frozenset(found)
+    return frozenset([client for module, client in _finder.awaited.items() if _finder.is_awaited(module)])
 
 
 def arrivals() -> int:
@@ -134,7 +127,7 @@ class _Finder:
         self.told: list[tuple[Step, Callable[[str], None]]] = []
         self.arrivals = 0
         self._arriving: set[str] = set()
-        self.come: dict[str, ModuleType] = {}
+        self._come: dict[str, ModuleType] = {}
         """The copy of each that vcr.patch has the names of."""
         self._names: list[tuple[ModuleType, dict[str, Any]]] = []
         """What was unpatched in each copy when it came."""
@@ -144,7 +137,7 @@ class _Finder:
         """Be asked for what vcr.patch imports, which knows nothing of what another copy of it has learned."""
         self.refuses = True
         self.awaited.clear()
-        self.come.clear()
+        self._come.clear()
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         """See `importlib.abc.MetaPathFinder`."""
@@ -195,7 +188,7 @@ class _Finder:
         """See `is_awaited`, by the module of the client."""
         if name not in self.awaited:
             return False
-        module, come = sys.modules.get(name), self.come.get(name)
+        module, come = sys.modules.get(name), self._come.get(name)
         if module is None:
             # For a moment, the import system takes out what it has just put there.
             return come is None or getattr(getattr(come, "__spec__", None), "_initializing", False) is not _DONE
@@ -203,7 +196,7 @@ class _Finder:
             return False
         with lock:
             spec = getattr(module, "__spec__", None)  # a module that is loaded lazily is loaded by that
-            if module is self.come.get(name):
+            if module is self._come.get(name):
                 return False
             if name in self._arriving or isinstance(getattr(spec, "loader", None), _Loader):
                 return True
@@ -215,7 +208,7 @@ class _Finder:
             names = self._known(module) or _names_in_vcr(name)
         except Exception:  # noqa: BLE001 - it has not what would be patched
             return False
-        if self.come.get(name) is not module:  # looking at it may have imported it
+        if self._come.get(name) is not module:  # looking at it may have imported it
             self._learn(name, module, names)
         return True
 
@@ -226,13 +219,13 @@ class _Finder:
         vars(sys.modules["vcr.patch"]).update(names)
         if self._known(module) is None:
             self._names.append((module, names))
-        self.come[name] = module
+        self._come[name] = module
         self.arrivals += 1
 
     @contextlib.contextmanager
     def arriving(self, name: str) -> Iterator[None]:
         """The module of this name is being imported inside, and is there at the end."""
-        before = self.come.get(name)
+        before = self._come.get(name)
         # Of a package that was thrown away, and its modules not, the classes are the ones that have been patched already.
         same = before is not None and any(one.startswith(f"{name}.") for one in [*sys.modules])
         self._arriving.add(name)
@@ -244,7 +237,7 @@ class _Finder:
 
     def _welcome(self, name: str, names: dict[str, Any] | None) -> None:
         module = sys.modules.get(name)
-        if module is None or module is self.come.get(name):
+        if module is None or module is self._come.get(name):
             return  # a copy that somebody makes for themselves
         outer, _, last = name.rpartition(".")
         with lock:

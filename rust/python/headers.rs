@@ -40,8 +40,7 @@ pub(super) fn raw_store<'py>(raw: &Bound<'py, PyList>) -> PyResult<Option<Bound<
 }
 
 fn ascii<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    value.cast_exact::<PyBytes>().ok()?.as_bytes().is_ascii().then_some(())?;
-    str::from_utf8(value.cast_exact::<PyBytes>().ok()?.as_bytes()).ok()
+    str::from_utf8(value.cast_exact::<PyBytes>().ok()?.as_bytes()).ok().filter(|text| text.is_ascii())
 }
 
 /// The first value of the header called `name`, which is in lower case, as text; `None` where there is no such header.

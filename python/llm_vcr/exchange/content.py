@@ -60,6 +60,10 @@ class Used(NamedTuple):
         return self.model or urlsplit(self.address).path
 
 
+NO_ANSWER = Used("", "no answer", "")
+"""A call of which nobody knows whether it was answered: the provider may charge it all the same."""
+
+
 def used(method: str, uri: str, asked: Mapping[str, Any], sent: bytes | None, response: Mapping[str, Any]) -> Used | None:
     """What a call used, from its request (method, URI, headers, body) and answer; ``None`` for one that costs nothing.
 

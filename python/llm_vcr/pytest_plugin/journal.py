@@ -59,7 +59,7 @@ class Lost:
 
     def verdicts(self) -> Iterator[tuple[str, Verdict]]:
         """Those of the tests."""
-        from llm_vcr.exchange.content import Used
+        from llm_vcr.exchange.content import NO_ANSWER
 
         for nodeid in dict.fromkeys([*self.live, *self.around]):
             live, calls = self.live.get(nodeid, 0), tuple(self.around.get(nodeid, ()))
@@ -72,7 +72,7 @@ class Lost:
                     reason=f"{self.why} while it ran",
                     calls=calls,
                     # Whether there was an answer, and what that used, nobody knows.
-                    used=(note(Used("", "no answer", ""), live=live, replayed=0),) if live else (),
+                    used=(note(NO_ANSWER, live=live, replayed=0),) if live else (),
                 ),
             )
 

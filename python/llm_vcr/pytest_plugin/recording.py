@@ -144,7 +144,7 @@ class Recording:
         if not theirs or any(mark.args or mark.kwargs for mark in theirs) or not _SAY_MORE.isdisjoint([mark.name for mark in found]):
             return None
         name, *own = names(item)
-        return name if not any(own) and len(name) <= _LONGEST else None
+        return name if not own and len(name) <= _LONGEST else None
 
     def _folder_of(self, item: pytest.Item) -> str:
         if self._folder[0] is not item.parent:
