@@ -19,12 +19,25 @@ if TYPE_CHECKING:
 _SUFFIX = ".yaml"
 """Of a cassette's file, as pytest-recording counts it."""
 
+_OLD = pytest.StashKey[bool]()
+"""Set for a test under whose name of pytest-recording's a recording stood when the run began."""
+
+
+def note_old_recordings(items: Sequence[pytest.Item]) -> None:
+    """Note which recordings `cassette_name` is to keep in use, while tests are collected: once they run, another worker's test, whose own
+    name it is, may record under it.
+    """
+    for item in items:
+        theirs, *own = names(item)
+        if own and _is_there(_usual_folder(item), theirs):
+            item.stash[_OLD] = True
+
 
 def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str | None:
     """A name no other test has, where pytest-recording's own would be shared, or ``None`` where its own will do.
 
     pytest-recording writes ``[a/b]`` and ``[a:b]`` both as ``[a-b]``, and of classes inside of others only the innermost. A recording that
-    is there under the old name is still used, where cassettes are ``in_files``.
+    was there under the old name before the run is still used, where cassettes are ``in_files``.
     """
     theirs, *own = names(item)
     if not own:
@@ -32,7 +45,9 @@ def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str |
     if not in_files:
         return own[0]
     folder, name = Path(vcr.cassette_library_dir or "."), own[-1]
-    return name if _is_there(folder, name) or not _is_there(folder, theirs) else None
+    # A folder that a fixture names is not known before the test runs.
+    is_old = _OLD in item.stash if folder == _usual_folder(item) else _is_there(folder, theirs)
+    return name if _is_there(folder, name) or not is_old else None
 
 
 def marks(item: pytest.Item) -> list[pytest.Mark]:
@@ -197,6 +212,11 @@ def _safe(name: str) -> str:
     if short == name:
         return name
     return f"{short}-{hashlib.sha256(_bytes(name)).hexdigest()[:8]}"
+
+
+def _usual_folder(item: pytest.Item) -> Path:
+    """Of the cassettes of a test's module, as pytest-recording has it unless a fixture says otherwise."""
+    return item.path.parent / "cassettes" / item.path.stem
 
 
 def _is_there(folder: Path, name: str) -> bool:

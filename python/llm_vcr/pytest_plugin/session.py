@@ -29,7 +29,7 @@ from llm_vcr.pytest_plugin.journal import Journal, read, unread
 from llm_vcr.pytest_plugin.keys import SuppliedKeys
 from llm_vcr.pytest_plugin.livecalls import LiveCalls
 from llm_vcr.pytest_plugin.marking import Marking, is_automatic, why_off
-from llm_vcr.pytest_plugin.naming import cassette_name
+from llm_vcr.pytest_plugin.naming import cassette_name, note_old_recordings
 from llm_vcr.pytest_plugin.origins import Origins
 from llm_vcr.pytest_plugin.outage import Outage
 from llm_vcr.pytest_plugin.recording import Recording
@@ -225,6 +225,8 @@ class Session:
             # It takes the clients' own functions as they are now, before we watch them; of clients that nobody has imported, later.
             latecomers.import_vcr()
             from llm_vcr import vcrpy_hooks  # noqa: F401
+
+            note_old_recordings(items)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:

@@ -67,6 +67,13 @@ def test_every_kind_of_test_replays(suite: Suite, workers: Workers) -> None:
     assert len({one for one in suite.cassettes() if "test_odd" in one}) == 8
 
 
+def test_a_name_that_had_to_be_changed_is_no_other_tests_whichever_comes_first(suite: Suite, workers: Workers) -> None:
+    suite.write(source="@pytest.mark.parametrize('value', ['a-b', 'a:b', 'a/b'])\ndef test_it(value):\n    ask(value)\n")
+    assert suite.run(*workers).passed(3).live == 3
+    assert len(suite.cassettes()) == 3
+    assert suite.run(*workers).passed(3).live == 0
+
+
 LONG = """
     IDS = ["why?" + "x" * 300, "why:" + "x" * 300, "z" * 300, *("q?" * count for count in range(112, 119))]
 
