@@ -76,7 +76,7 @@ class Closures:
             self._is_quiet = self._is_quiet and not _gives_parameters(place.iter_markers())
 
     def _closure(self, parentnode: pytest.Item, initialnames: tuple[str, ...], ignore_args: AbstractSet[str]) -> tuple[list[str], Makers]:
-        """What pytest's own finds, in lists of the test's own: parameters change them."""
+        """What pytest's own finds, in a list and a dict of the test's own: parameters change them."""
         self._plain = None
         # Somebody who has kept ours asks for more than was collected; a fixture may be for this test alone.
         if self._manager is None or self._manager._arg2nodeid2fixturedefs:
@@ -91,7 +91,7 @@ class Closures:
             known = self._known[asked] = _Closure(names, makers, has_params)
         if self._is_quiet and not known.has_params and not _gives_parameters(parentnode.own_markers):
             self._plain = parentnode
-        return [*known.names], {name: [*several] for name, several in known.makers.items()}
+        return [*known.names], known.makers.copy()
 
     def _registered(self, *args: Any, **kwargs: Any) -> None:
         self._known.clear()

@@ -24,8 +24,9 @@ _OLD = pytest.StashKey[bool]()
 
 
 def note_old_recordings(items: Sequence[pytest.Item]) -> None:
-    """Note which recordings `cassette_name` is to keep in use, while tests are collected: once they run, another worker's test, whose own
-    name it is, may record under it.
+    """Note which recordings `cassette_name` is to keep in use, before any test runs.
+
+    Later, a test of another worker, whose own name it is, may have recorded under it a moment ago.
     """
     for item in items:
         theirs, *own = names(item)

@@ -88,6 +88,8 @@ class Recording:
             if isinstance(item, pytest.Function):
                 tests.setdefault(id(item._fixtureinfo), []).append((item, marks(item)))
         asked_of: dict[object, Any] = {}
+        # Of thousands of tests, each set would be something more for the garbage collector to look through, all through the run.
+        same: dict[frozenset[str], frozenset[str]] = {}
         for several in tests.values():
             info: Any = several[0][0]._fixtureinfo
             said = [mark for _, its in several for mark in its]
@@ -102,7 +104,8 @@ class Recording:
                 if item.parent not in asked_of:  # where a test stands decides
                     asked_of[item.parent] = {name: manager.getfixturedefs(name, item) for name in _ASKED}
                 found = {name: info.name2fixturedefs.get(name, asked_of[item.parent][name]) for name in _ASKED}
-                item.stash[_OWN] = frozenset(name for name in _ASKED if _only(found[name]) is not stock[name])
+                own = frozenset(name for name in _ASKED if _only(found[name]) is not stock[name])
+                item.stash[_OWN] = same.setdefault(own, own)
 
     @pytest.fixture
     def _llm_vcr_recording(self) -> Iterator[Any]:

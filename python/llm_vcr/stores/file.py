@@ -34,8 +34,8 @@ class FileStore:
         self.root = Path(root)
         self._below = str(self.root)
         self._serializer = serializer
-        self._seen: dict[str, tuple[_Signature, weakref.ref[CassetteRecord] | None]] = {}
-        # Only as long as its reader has it: a run that opens thousands of cassettes must not hold them all.
+        self._read: weakref.WeakValueDictionary[tuple[str, _Signature], CassetteRecord] = weakref.WeakValueDictionary()
+        """What the file of a cassette held when it was so. Only as long as its reader has it: a run opens thousands of cassettes."""
 
     def __repr__(self) -> str:
         return f"FileStore({str(self.root)!r})"
@@ -83,11 +83,10 @@ class FileStore:
             try:
                 record = codec.read(Path(path).read_bytes(), path, self._serializer)
             except (FileNotFoundError, NotADirectoryError):
-                self._seen[cassette_id] = (signature, None)
                 return None
             except OSError as error:
                 raise CassetteFileError(path, None, f"the file cannot be read: {error.strerror or error}") from error
-        self._seen[cassette_id] = (signature, weakref.ref(record))
+        self._read[cassette_id, signature] = record
         return record
 
     def merge(
@@ -111,9 +110,7 @@ class FileStore:
             before = self.found(cassette_id)
             there = _signature(before)
             # Read again only what somebody has written since this writer loaded it: that is rare, and reading costs as much as writing.
-            signature, seen = self._seen.pop(cassette_id, (None, None))
-            is_base = record.base is None if seen is None else record.base is not None and seen() is record.base
-            unchanged = is_base and signature == there
+            unchanged = there is None if record.base is None else self._read.get((cassette_id, there)) is record.base
             if not unchanged and (present := self.load(cassette_id)) is not None:
                 known = record.keyed().keys() | (record.base.keyed().keys() if record.base is not None else ())
                 others = {key: one for key, one in present.keyed().items() if key not in known}
@@ -124,7 +121,6 @@ class FileStore:
             self._put(path, merged, instead=there is not None)
             if before is not path and before != path:
                 before.unlink(missing_ok=True)
-        self._seen.pop(cassette_id, None)
         refused = max(0, len(record.episodes) - room)
         return MergeResult(kept=len(merged.episodes), from_others=len(others), refused=refused)
 
@@ -133,7 +129,6 @@ class FileStore:
         path = self.path(cassette_id)
         with _alone(path.parent):
             self._put(path, record, instead=_signature(path) is not None)
-        self._seen.pop(cassette_id, None)
 
     def _put(self, path: Path, record: CassetteRecord, *, instead: bool) -> None:
         """Write a cassette: a file in vcrpy's own JSON stays one, or its other readers could not read it any more.
