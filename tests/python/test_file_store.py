@@ -254,7 +254,6 @@ def test_whatever_kills_a_writer_the_file_is_whole(tmp_path: Path) -> None:
 
 
 BAD: list[tuple[str, bytes, int | None]] = [
-    ("empty", b"", 1),
     ("not UTF-8", b"version: 1\ninteractions: \xff\n", 2),
     ("binary", bytes(range(256)), None),
     ("no YAML", b"version: 1\n  interactions: [\n", 2),
@@ -275,6 +274,19 @@ def test_a_bad_file_is_told_and_left_as_it_is(tmp_path: Path, what: str, data: b
     assert line is None or caught.value.line == line
     assert path.read_bytes() == data
     assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("nothing", [b"", b" \n\t\n"])
+def test_an_empty_file_is_recorded_into_as_if_there_were_none(tmp_path: Path, nothing: bytes) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(nothing)
+    with llm_vcr.VCR(record_mode="none").use_cassette(path) as cassette:
+        assert len(cassette) == 0
+    assert path.read_bytes() == nothing
+    with llm_vcr.VCR(record_mode="once").use_cassette(path) as cassette:
+        keep(cassette, "one")
+    with vcr.VCR(record_mode="none").use_cassette(str(path)) as stock:
+        assert [one.body for one in stock.requests] == [b"one"]
 
 
 def test_a_file_that_went_bad_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:

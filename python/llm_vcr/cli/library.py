@@ -168,7 +168,7 @@ class Library:
         cassette_id = self.find(name)
         record = self.read(cassette_id)
         if record is None:
-            raise click.UsageError(f"the cassette {cassette_id} has just gone")
+            raise click.UsageError(f"the cassette {cassette_id} is empty, or has just gone")
         return cassette_id, record
 
     def records(self, pattern: str | None = None, what: str = "reading") -> Iterator[tuple[str, CassetteRecord]]:
