@@ -174,13 +174,16 @@ def VCR(**overrides: Any) -> vcrpy.VCR:  # noqa: N802 - it stands for the class 
         ConfigError: for a setting that cannot be.
     """
     ours, keywords = _split(overrides)
-    return install(vcrpy.VCR(**keywords), config.override(config.read(), "VCR", **ours))
+    made = install(vcrpy.VCR(**keywords), config.override(config.read(), "VCR", **ours))
+    if tuple(keywords.get("match_on", ())) == _default_match():
+        made.match_on = keywords["match_on"]  # which `install` could not know to be named on purpose
+    return made
 
 
 def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy | None = None) -> vcrpy.VCR:
     """Register our matchers and persister on a ``vcr.VCR`` of the user's, and let its cassettes be ours. Twice is once.
 
-    ``match_on`` and the persister are set where vcrpy's defaults were left alone; the user's own filters run after ours. Nothing of
+    ``match_on`` and the persister are set where they are vcrpy's defaults; the user's own filters run after ours. Nothing of
     vcrpy itself is changed, only this one object.
 
     Raises:
@@ -197,7 +200,7 @@ def install(vcr: vcrpy.VCR, settings: Settings | None = None, *, policy: Policy 
     matchers = ours.filters.matchers
     for matcher in (matchers.body, matchers.key, matchers.request):
         vcr.register_matcher(matcher.__name__, matcher)
-    if _is_default_match(vcr.match_on):
+    if tuple(vcr.match_on) in (_default_match(), _of_vcr_config()):
         vcr.match_on = MATCH_ON
     if vcr.persister is FilesystemPersister or isinstance(vcr.persister, Persister):
         vcr.register_persister(ours.persister)
@@ -215,9 +218,9 @@ def _settings_of(vcr: vcrpy.VCR) -> Settings | None:
     return None
 
 
-def _is_default_match(match_on: Any) -> bool:
-    default = _default_match()
-    return tuple(match_on) in (default, (*default, "raw_body"))
+def _of_vcr_config() -> tuple[str, ...]:
+    """The ``match_on`` of `vcr_config`, which stands for ours."""
+    return (*_default_match(), "raw_body")
 
 
 @functools.cache
@@ -253,7 +256,7 @@ def arguments_of(vcr: vcrpy.VCR, kwargs: Mapping[str, Any]) -> dict[str, Any]:
             ours = {**hook.overrides, **ours} if isinstance(hook, _Hook) else ours
     policy = policy.under("vcr_config", ours) if ours else policy
     options |= policy.forced
-    if "match_on" in options and _is_default_match(options["match_on"]):
+    if "match_on" in options and tuple(options["match_on"]) == _of_vcr_config():
         options["match_on"] = MATCH_ON
     arguments: dict[str, Any] = vcr.get_merged_config(**options)
     for name, switches in _USER_FILTERS.items():

@@ -184,12 +184,31 @@ def test_a_users_match_on_wins(provider: FakeProvider, url: str, tmp_path: Path)
     assert provider.count == 1
 
 
-def test_vcrpys_default_is_replaced_wherever_it_stands(provider: FakeProvider, url: str, tmp_path: Path) -> None:
+def test_a_match_on_without_a_body_is_no_accident_where_it_is_named(provider: FakeProvider, url: str, tmp_path: Path) -> None:
     default = inspect.signature(vcrpy.VCR.__init__).parameters["match_on"].default
-    for ours in (llm_vcr.VCR(match_on=default), llm_vcr.install(vcrpy.VCR(match_on=list(default)))):
-        with ours.use_cassette(tmp_path / "a.yaml", record_mode="new_episodes", match_on=default):
-            ask(url, f"question {provider.count}")
-    assert provider.count == 2
+    named = (llm_vcr.VCR(match_on=list(default)), llm_vcr.VCR(match_on=default), llm_vcr.VCR(**llm_vcr.vcr_config(match_on=default)))
+    for number, ours in enumerate((llm_vcr.VCR(), *named)):
+        given = {} if number else {"match_on": [*default]}
+        with ours.use_cassette(tmp_path / f"{number}.yaml", **given):
+            first = ask(url, "one")
+        with ours.use_cassette(tmp_path / f"{number}.yaml", record_mode="none", **given) as cassette:
+            assert ask(url, "another") == first
+            assert "match_on has no body" in cassette.notes[0]
+    assert provider.count == 4
+
+
+def test_vcrpys_default_is_replaced_where_nobody_named_it(provider: FakeProvider, url: str, tmp_path: Path) -> None:
+    ours = (
+        llm_vcr.VCR(),
+        llm_vcr.install(vcrpy.VCR()),
+        llm_vcr.install(vcrpy.VCR(**llm_vcr.vcr_config())),
+        llm_vcr.VCR(**llm_vcr.vcr_config()),
+    )
+    for number, one in enumerate(ours):
+        with one.use_cassette(tmp_path / "a.yaml", record_mode="new_episodes") as cassette:
+            ask(url, f"question {number}")
+            assert not cassette.notes
+    assert provider.count == 4
 
 
 # --- forms
