@@ -361,7 +361,10 @@ def _problem(interaction: object) -> str | None:
     shapes = (("request", request, _REQUEST), ("response", response, _OLD_RESPONSE if "status_code" in response else _RESPONSE))
     missing = [f"{part}.{key}" for part, value, shape in shapes for key in shape if key not in value]
     if missing:
-        return f"lacks {', '.join(missing)}"
+        instead = [f"{part}.{key}" for part, value, shape in shapes for key in value if key not in shape]
+        # Such as pydantic-ai's, which keeps bodies as YAML.
+        known = f", and has {', '.join(map(str, instead))}: was it written by a serializer that is to be registered?" if instead else ""
+        return f"lacks {', '.join(missing)}{known}"
     wrong = [f"{part}.{key}" for part, value, shape in shapes for key, kind in shape.items() if not isinstance(value[key], kind)]
     if not wrong and "status_code" not in response:
         if not isinstance(response["status"].get("code"), int):

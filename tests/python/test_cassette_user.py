@@ -14,6 +14,7 @@ import llm_vcr
 import pytest
 import vcr as vcrpy
 from llm_vcr.playback.cassette import Cassette
+from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.persisters.filesystem import CassetteDecodeError
 from vcr.serializers import yamlserializer
 
@@ -195,6 +196,26 @@ def test_a_match_on_without_a_body_is_no_accident_where_it_is_named(provider: Fa
             assert ask(url, "another") == first
             assert "match_on has no body" in cassette.notes[0]
     assert provider.count == 4
+
+
+@pytest.mark.parametrize("by_body", [False, True])
+def test_a_miss_names_the_matcher_that_says_no(url: str, tmp_path: Path, by_body: bool) -> None:
+    def organization(incoming: Any, recorded: Any) -> None:
+        assert incoming.headers.get("x-organization") == recorded.headers.get("x-organization"), "another organization"
+
+    ours = llm_vcr.VCR(match_on=["method", "host", *(["llm_body"] if by_body else []), "organization"])
+    ours.register_matcher("organization", organization)
+    body = b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "one"}]}'
+    with ours.use_cassette(tmp_path / "a.yaml"):
+        httpx2.post(url, content=body, headers={**HEADERS, "x-organization": "mine"})
+    with ours.use_cassette(tmp_path / "a.yaml", record_mode="none") as cassette:
+        for other in (body.replace(b": ", b":"), body.replace(b"one", b"two")):
+            with pytest.raises(CannotOverwriteExistingCassetteException):
+                httpx2.post(url, content=other, headers={**HEADERS, "x-organization": "yours"})
+        formatted, changed = cassette.misses
+    assert (formatted.cause, formatted.path) == ("match_on", "organization")
+    assert formatted.here.startswith("another organization")
+    assert (changed.cause, changed.path) == (("text", "messages[0].content") if by_body else ("match_on", "organization"))
 
 
 def test_vcrpys_default_is_replaced_where_nobody_named_it(provider: FakeProvider, url: str, tmp_path: Path) -> None:

@@ -241,6 +241,12 @@ BROKEN: list[tuple[str, str, int | None, str]] = [
     ("no uri", without("interactions", 1, "request", "uri"), 21, "lacks request.uri"),
     ("no headers", without("interactions", 1, "request", "headers"), 21, "lacks request.headers"),
     ("no body", without("interactions", 1, "request", "body"), 21, "lacks request.body"),
+    (
+        "a body under another name",
+        without("interactions", 0, "request", "body").replace("method:", "parsed_body: {}\n    method:", 1),
+        4,
+        "lacks request.body, and has request.parsed_body: was it written by a serializer",
+    ),
     ("no status", without("interactions", 1, "response", "status"), 21, "lacks response.status"),
     ("headers that are none", with_(None, "interactions", 1, "request", "headers"), 21, "request.headers"),
     ("headers in a list", with_(["a"], "interactions", 1, "request", "headers"), 21, "request.headers"),

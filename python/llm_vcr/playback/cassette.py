@@ -270,7 +270,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
             return why
         # Where everything is recorded anew, no episode could have been the answer.
         loaded = [] if self.record_mode == RecordMode.ALL else self.data[: self._loaded_count]
-        self.misses.append(explain_miss(prepared, loaded, self._reserved, self._index.parts, self.policy.filters.matchers, why or ""))
+        self.misses.append(explain_miss(prepared, loaded, self._reserved, self._index, self.policy.filters.matchers, why or ""))
         return why and "\n".join(self.misses[-1].lines())
 
     def _reserve(self, request: Any, prepared: Request, passes: tuple[bool, ...] = (False, True)) -> bool:

@@ -37,16 +37,18 @@ class Index:
         self.parts = looks_at.parts
         """Where a request must go to match."""
         self.compares_bodies = looks_at.bodies
-        self._by_body = looks_at.body
+        self.by_body = looks_at.body
+        """Whether bodies are compared as ours does."""
         self._by_key = looks_at.key and filters.settings.credential != "ignore"
-        self._others = looks_at.others
+        self.others = looks_at.others
+        """The matchers that look at a request by themselves."""
         self._place_at = looks_at.place_at
         self.clear()
 
     @property
     def needs_all(self) -> bool:
         """Whether there are matchers that look at a request by themselves."""
-        return bool(self._others)
+        return bool(self.others)
 
     def clear(self) -> None:
         """Forget everything; it is built again when next asked."""
@@ -66,7 +68,7 @@ class Index:
 
         ``None`` says only that `find` must be asked: another episode may match, and so may this one.
         """
-        if not self._by_body or self._others:
+        if not self.by_body or self.others:
             return None
         self._extend(data)
         place = self._place(request)
@@ -86,7 +88,7 @@ class Index:
         """The numbers of the episodes that match, in recorded order."""
         self._extend(data)
         place = self._place(request)
-        if not self._by_body:
+        if not self.by_body:
             # Without a body there is nothing to mask.
             candidates = [] if masked else self._places.get(place, [])
         else:
@@ -137,7 +139,7 @@ class Index:
     def _traits_of(self, request: Any) -> tuple[str, str | None]:
         """Media type and whose key: where one of two requests does not tell, they do not differ in it."""
         return (
-            self._matchers.media_type(request) if self._by_body else "",
+            self._matchers.media_type(request) if self.by_body else "",
             self._matchers.role(request) if self._by_key else None,
         )
 
@@ -151,7 +153,7 @@ class Index:
             return False
         if theirs[1] is not None and theirs[1] != (mine[1] or SESSION):
             return False
-        return all(_evaluate_matcher(one, request, stored)[0] for one in self._others)
+        return all(_evaluate_matcher(one, request, stored)[0] for one in self.others)
 
 
 class _LooksAt(NamedTuple):

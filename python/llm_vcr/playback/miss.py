@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from vcr import matchers as vcr_matchers
+from vcr.matchers import _evaluate_matcher
 
 from llm_vcr.matchers import SESSION, Matchers
-from llm_vcr.playback.place import Part
 from llm_vcr.vcr_request import Request
+
+if TYPE_CHECKING:
+    from llm_vcr.playback.index import Index
 
 _CANDIDATES = 25
 """So many episodes are looked at: more would cost the test time, and say no more."""
@@ -57,13 +62,13 @@ def explain_miss(
     request: Request,
     episodes: Sequence[tuple[Any, Any]],
     played: Collection[int],
-    parts: Sequence[Part],
+    index: Index,
     matchers: Matchers,
     refused: str = "",
 ) -> Miss:
     """Explain why none of the loaded ``episodes`` answers a prepared request.
 
-    ``played`` are those that have been given away; the answer must be for the same ``parts`` of a request.
+    ``played`` are those that have been given away; ``index`` knows what an answer must agree in.
     """
     call = f"{request.method} {request.uri}"
     if request.unsupported:
@@ -75,7 +80,7 @@ def explain_miss(
     if not episodes:
         return Miss(call, "not recorded", fix="record this test: --record-mode=new_episodes, with a key", refused=refused)
     there = list(range(len(episodes)))
-    for part in parts:
+    for part in index.parts:
         alike = [number for number in there if part.of(episodes[number][0]) == part.of(request)]
         if not alike:
             return Miss(
@@ -101,6 +106,10 @@ def explain_miss(
             fix="use the key it was recorded with, list this one in llm_vcr_placeholder_keys, or set llm_vcr_credential = ignore",
             refused=refused,
         )
+    if (other := _other_than_body(request, stored, index, matchers)) is not None:
+        matcher, said = other
+        fix = "this matcher of match_on says no, whatever the body is: change it, or record the test again"
+        return Miss(call, "match_on", matcher, here=said[:_WINDOW], nearest=name, fix=fix, refused=refused)
     why = matchers.why(request, stored)
     if why.cause == "same":
         if near in played:
@@ -108,6 +117,18 @@ def explain_miss(
             return Miss(call, "played before", nearest=name, fix=fix, refused=refused)
         return Miss(call, "match_on", nearest=name, fix="the body is the same: another matcher of match_on says no", refused=refused)
     return Miss(call, why.cause, why.path or "", why.left[:_WINDOW], why.right[:_WINDOW], name, why.fix, refused)
+
+
+def _other_than_body(request: Request, stored: Any, index: Index, matchers: Matchers) -> tuple[str, str] | None:
+    """The matcher of ``match_on`` that keeps two requests apart, and its words, where that is not what their bodies differ in."""
+    apart = [(one, said) for one in index.others for agrees, said in [_evaluate_matcher(one, request, stored)] if not agrees]
+    # What vcrpy's own ones take for another body, though it says the same, the core knows.
+    if not apart or any(one in (vcr_matchers.body, vcr_matchers.raw_body) for one, _ in apart):
+        return None
+    if index.by_body and not _evaluate_matcher(matchers.body, request, stored)[0]:
+        return None
+    matcher, said = apart[0]
+    return matcher.__name__, said or ""
 
 
 def nearest(request: Request, numbers: Sequence[int], episodes: Sequence[tuple[Any, Any]], played: Collection[int]) -> list[int]:
