@@ -219,7 +219,7 @@ def _peak(worker: Implementation, case: str) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", help="titles that begin so")
     parser.add_argument("--without", nargs="*", default=[], help="implementations to leave out")
     options = parser.parse_args()
