@@ -64,7 +64,13 @@ def loaded(rounds: int) -> Iterator[Figure]:
         yield {"name": yaml_files.TITLE, "ms": ms, "got": got, "goal": dict(yaml_files.BUDGET)}
 
 
-SECTIONS: dict[str, Callable[[int], Iterator[Figure]]] = {"replay": replayed, "limits": limited, "yaml": loaded, "suites": whole}
+SECTIONS: dict[str, tuple[Callable[[int], Iterator[Figure]], int]] = {
+    "replay": (replayed, replay.ROUNDS),
+    "limits": (limited, replay.ROUNDS),
+    "yaml": (loaded, yaml_files.ROUNDS),
+    "suites": (whole, suites.ROUNDS),
+}
+"""What measures each section, and in how many rounds."""
 
 
 ORDER = [*replay.BUDGETS, *replay.LIMITS, *suites.BUDGETS, yaml_files.TITLE]
@@ -144,14 +150,15 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benches.python.document", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; none: all")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help="in the place of each section's own number")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the tables from the figures there are")
     options = parser.parse_args(arguments)
     if unknown := [one for one in options.sections if one not in SECTIONS]:
         parser.error(f"no section is called {unknown[0]!r}: there are {', '.join(SECTIONS)}")
     figures: dict[str, Any] = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
     for name in [] if options.write else options.sections or SECTIONS:
-        for one in SECTIONS[name](options.rounds):
+        measured, rounds = SECTIONS[name]
+        for one in measured(options.rounds or rounds):
             print(one["name"], {against: round(value, 2) for against, value in one["got"].items()}, flush=True)
             # One by one: whoever ends a run early keeps what it has measured.
             others = [old for old in figures.get(name, ()) if old["name"] != one["name"]]

@@ -63,6 +63,8 @@ GOALS = (
 )
 LIMITS = budgets.section("limits")
 FLAT = "1,000 episodes in one cassette: a request, of one in a cassette of its own"
+ROUNDS = 7
+"""Of a cassette's replay: it takes so little that a few would measure the minute."""
 REDIS = 1.2
 """How much more a replay from Redis on the loopback may cost than one from files."""
 PEAKS = {"c": "memory of a replay of c (4 MB), of its size", "c2": "memory of a replay of c2 (4 MB), of its size"}
@@ -219,7 +221,7 @@ def _peak(worker: Implementation, case: str) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", help="titles that begin so")
     parser.add_argument("--without", nargs="*", default=[], help="implementations to leave out")
     options = parser.parse_args()

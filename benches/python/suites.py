@@ -40,6 +40,8 @@ SUITES = (
     Suite("2,000 small tests under -n 2, overhead above the bare suite", 2000, 1, "suite small", 2, overhead=True),
 )
 _MODULES = 20
+ROUNDS = 3
+"""Of a whole run, which takes up to a minute."""
 
 _TESTS = """\
 import pytest
@@ -233,7 +235,7 @@ def measure(suite: Suite, names: list[str], rounds: int, redis_url: str | None =
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benches.python.suites", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", default="", help="suites whose title begins so")
     parser.add_argument("--without", nargs="*", default=[], help="implementations to leave out")
     options = parser.parse_args()

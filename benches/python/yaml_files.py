@@ -26,6 +26,7 @@ from benches.python.replay import cassetter
 
 TITLE = "YAML load to Python objects, the 596 crewAI files of the corpus"
 BUDGET = budgets.section("yaml")[TITLE]
+ROUNDS = 5
 
 _CASSETTER = """\
 import sys, time
@@ -73,7 +74,7 @@ def pyyaml(data: bytes, name: str) -> object:  # noqa: ARG001 - alike
     return yaml.load(data, Loader=yaml.CSafeLoader)
 
 
-def measure(place: Path, rounds: int = 5) -> Row:
+def measure(place: Path, rounds: int = ROUNDS) -> Row:
     """Load every cassette below ``place`` in turns; medians."""
     with tempfile.TemporaryDirectory() as folder:
         if place.is_file():
@@ -118,7 +119,7 @@ def main() -> None:
         prog="python -m benches.python.yaml_files", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("place", type=Path, metavar="FOLDER", help="a folder with cassettes, or a tar file of one")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     print(measure(options.place, options.rounds))
 

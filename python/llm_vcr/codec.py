@@ -363,8 +363,8 @@ def _problem(interaction: object) -> str | None:
     if missing:
         instead = [f"{part}.{key}" for part, value, shape in shapes for key in value if key not in shape]
         # Such as pydantic-ai's, which keeps bodies as YAML.
-        known = f", and has {', '.join(map(str, instead))}: was it written by a serializer that is to be registered?" if instead else ""
-        return f"lacks {', '.join(missing)}{known}"
+        hint = f", and has {', '.join(instead)}: was it written by a serializer that is to be registered?" if instead else ""
+        return f"lacks {', '.join(missing)}{hint}"
     wrong = [f"{part}.{key}" for part, value, shape in shapes for key, kind in shape.items() if not isinstance(value[key], kind)]
     if not wrong and "status_code" not in response:
         if not isinstance(response["status"].get("code"), int):

@@ -114,7 +114,7 @@ def vcr_config(**overrides: Any) -> dict[str, Any]:
     filters = Filters(config.override(config.read(), "vcr_config", **ours))
     return {
         # Registered names would be unknown to a plain `vcr.VCR`: there, the body that our filter leaves compares itself.
-        "match_on": ("method", "scheme", "host", "port", "path", "query", "raw_body"),
+        "match_on": _of_vcr_config(),
         "decode_compressed_response": True,
         "record_on_exception": False,
         **{name: value for name, value in keywords.items() if name not in _COMPOSED},

@@ -248,7 +248,7 @@ class Cassette(VcrCassette):  # type: ignore[misc]  # vcrpy is not typed
 
     def _has_at_first_sight(self, request: Any) -> bool:
         """Whether an episode matches the request exactly as it came. Mostly one does, and its body need not be searched for secrets."""
-        if self._filters_requests or self._index.needs_all or not self.rewound or not self._is_wanted(request):
+        if self._filters_requests or self._index.others or not self.rewound or not self._is_wanted(request):
             return False
         return self._reserve(request, self.policy.filters.probe(request), passes=(False,))
 

@@ -41,14 +41,9 @@ class Index:
         """Whether bodies are compared as ours does."""
         self._by_key = looks_at.key and filters.settings.credential != "ignore"
         self.others = looks_at.others
-        """The matchers that look at a request by themselves."""
+        """The matchers that look at a request by themselves, and may need all of it."""
         self._place_at = looks_at.place_at
         self.clear()
-
-    @property
-    def needs_all(self) -> bool:
-        """Whether there are matchers that look at a request by themselves."""
-        return bool(self.others)
 
     def clear(self) -> None:
         """Forget everything; it is built again when next asked."""

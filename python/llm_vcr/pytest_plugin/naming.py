@@ -30,7 +30,7 @@ def note_old_recordings(items: Sequence[pytest.Item]) -> None:
     """
     for item in items:
         theirs, *own = names(item)
-        if own and _is_there(_usual_folder(item), theirs):
+        if own and _is_there(folder_beside(item.path), theirs):
             item.stash[_OLD] = True
 
 
@@ -47,7 +47,7 @@ def cassette_name(item: pytest.Item, vcr: vcrpy.VCR, *, in_files: bool) -> str |
         return own[0]
     folder, name = Path(vcr.cassette_library_dir or "."), own[-1]
     # A folder that a fixture names is not known before the test runs.
-    is_old = _OLD in item.stash if folder == _usual_folder(item) else _is_there(folder, theirs)
+    is_old = _OLD in item.stash if folder == folder_beside(item.path) else _is_there(folder, theirs)
     return name if _is_there(folder, name) or not is_old else None
 
 
@@ -175,7 +175,7 @@ def shared_fixture(fixturedef: pytest.FixtureDef[Any], root: Path, param: Sequen
     defined = "::".join(filter(None, (where.as_posix(), cls, name)))
     return SharedFixture(
         f"{defined}{ident} ({fixturedef.scope} fixture)",
-        root / where.parent / "cassettes" / where.stem,
+        folder_beside(root / where),
         _safe(f"{plain}{ident}"),
         _safe(plain),
         fixturedef.scope,
@@ -215,9 +215,9 @@ def _safe(name: str) -> str:
     return f"{short}-{hashlib.sha256(_bytes(name)).hexdigest()[:8]}"
 
 
-def _usual_folder(item: pytest.Item) -> Path:
-    """Of the cassettes of a test's module, as pytest-recording has it unless a fixture says otherwise."""
-    return item.path.parent / "cassettes" / item.path.stem
+def folder_beside(file: Path) -> Path:
+    """Of the cassettes of a module, as pytest-recording has it unless a fixture says otherwise."""
+    return file.parent / "cassettes" / file.stem
 
 
 def _is_there(folder: Path, name: str) -> bool:

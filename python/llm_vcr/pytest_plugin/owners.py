@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llm_vcr.pytest_plugin.marking import has_fixtures
-from llm_vcr.pytest_plugin.naming import names, shared_fixture
+from llm_vcr.pytest_plugin.naming import folder_beside, names, shared_fixture
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,7 @@ def _fixtures(item: pytest.Function) -> list[str]:
 
 @functools.lru_cache(maxsize=256)
 def _folder(module: str, root: str) -> str:
-    file = Path(module)
-    return Path(os.path.relpath(file.parent / "cassettes" / file.stem, root)).as_posix()
+    return Path(os.path.relpath(folder_beside(Path(module)), root)).as_posix()
 
 
 def without_suffix(cassette_id: str) -> str:

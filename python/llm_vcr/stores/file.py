@@ -82,7 +82,7 @@ class FileStore:
         if record is None:
             try:
                 data = Path(path).read_bytes()
-                if not data.strip():  # for vcrpy, too, there is no cassette in it
+                if not data or data.isspace():  # for vcrpy, too, there is no cassette in it
                     return None
                 record = codec.read(data, path, self._serializer)
             except (FileNotFoundError, NotADirectoryError):
